@@ -1,0 +1,3 @@
+module github.com/bitactor/cf
+
+go 1.26.5
