@@ -1,0 +1,76 @@
+# make help lists the targets. The two a newcomer needs are demo and test: both
+# do all set-up themselves.
+
+SHELL      := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CF      := $(CURDIR)/bin/cf
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+GOFILES  = $(shell git ls-files -co --exclude-standard '*.go' | grep -v '^tools/')
+
+# Tests keep their own state and models; what is built for this machine (the
+# model server) is shared with the user's cf through the cache folder.
+TEST_HOME ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cf-test
+TEST_ENV   = XDG_STATE_HOME=$(TEST_HOME)/state XDG_DATA_HOME=$(TEST_HOME)/data XDG_CONFIG_HOME=$(TEST_HOME)/config
+TEST_MODEL = smollm2:135m
+
+##@ Start here
+.PHONY: demo test
+demo: build ## set this machine up and let a real model answer a real task
+	@tools/demo.sh $(CF)
+
+test: build test-packages ## all tests, with a real model server and a real model
+	@tools/with-server.sh $(CF) go test ./...
+
+##@ Build
+.PHONY: build install
+build: ## build bin/cf
+	@mkdir -p bin
+	@go build -trimpath -ldflags '-s -w -X github.com/bitactor/cf/commands.version=$(VERSION)' -o $(CF) ./cmd/cf
+
+install: ## install cf into go's bin folder
+	go install -trimpath -ldflags '-s -w -X github.com/bitactor/cf/commands.version=$(VERSION)' ./cmd/cf
+
+##@ Check
+.PHONY: lint race fuzz guide test-packages
+lint: ## formatting, vet and golangci-lint
+	@test -z "$$(gofmt -l $(GOFILES))" || { echo "not formatted:"; gofmt -l $(GOFILES); exit 1; }
+	go vet ./...
+	cd tools && go vet ./guide ./figures
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
+
+race: build ## the tests that need no model, under the race detector
+	go test -race ./...
+
+FUZZTIME ?= 30s
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@tools/fuzz.sh $(FUZZTIME)
+
+guide: build ## run the 65 commands of the user's guide, each with its check
+	@tools/with-server.sh $(CF) go -C tools run ./guide -cf $(CF) -testdata $(CURDIR)/testdata/guide
+
+test-packages:
+	@tools/packages.sh tmux iproute2 strace
+
+##@ Measure (figures go to docs/figures.md)
+.PHONY: bench bench-start bench-stream bench-reuse bench-memory
+bench: bench-start bench-stream bench-reuse bench-memory ## all figures
+bench-start: build ## start-up of cf against an empty Go program
+	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md start
+bench-stream: build ## tokens per second and first token against a bare curl
+	@tools/with-server.sh $(CF) go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md stream
+bench-reuse: build ## share of the prompt that a second turn reuses
+	@tools/with-server.sh $(CF) go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md reuse
+bench-memory: build ## peak memory of a session
+	@tools/with-server.sh $(CF) go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md memory
+
+##@ Other
+.PHONY: help clean
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} \
+	  /^##@ / {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+clean: ## remove what was built in this folder
+	rm -rf bin coverage.out
