@@ -1,0 +1,111 @@
+// Package think runs a reasoning session: it reads the project, asks a model
+// for each section of an answer, and keeps the result.
+//
+// It reports only through its event sink, in this order for one turn: Read
+// events (what was read, cut, absent, left out), then for each section
+// Section{Begin}, Text pieces as they stream, Section{Done or Missing}; a Call
+// after each model call; Plan when there are steps; Saved when the session was
+// stored. Notes may come anywhere. It never writes to the project outside
+// .cf/sessions, never runs what a model wrote and never pulls a model.
+//
+// Invariants:
+//  1. A section's text is the model's own: nothing is made up, and text that
+//     only repeats the prompt counts as no answer.
+//  2. A conversation is only appended to: the prompt of call N+1 starts with
+//     the prompt of call N.
+//  3. No prompt is sent that does not fit the window with its reply; what was
+//     left out to make it fit is reported as a Read or a Note.
+//  4. A turn that fails or is cancelled leaves its session as it was.
+package think
+
+import (
+	"context"
+	"time"
+
+	"github.com/bitactor/cf/engine/session"
+	"github.com/bitactor/cf/event"
+	"github.com/bitactor/cf/llm"
+	"github.com/bitactor/cf/prompts"
+)
+
+// Thinker runs turns against one model. The fields are set before first use and
+// not changed later. Turns of one Session must not overlap; turns of different
+// sessions may.
+type Thinker struct {
+	Provider llm.Provider
+	Model    llm.Model
+	Window   llm.Window
+	Counter  llm.Counter
+	Read     Reader         // nil: nothing is read
+	Profiles Profiles       // nil: the layout is decided by size and nothing is learnt
+	Store    *session.Store // nil: nothing is stored (--dry-run)
+	Events   event.Sink     // nil: events are dropped
+	Now      func() time.Time
+
+	Temperature float64 // 0..2, as sent to the server
+	Seed        int64
+}
+
+// Reader reads what the task and its contexts name, at most budget tokens of it
+// by count, and tells what happened to each piece.
+type Reader func(ctx context.Context, q Query) (Material, error)
+
+// Query is what a Reader is asked for.
+type Query struct {
+	Task     string
+	Contexts []string              // TEXT, @FILE or @DIR
+	Named    bool                  // only what the task and the contexts name, no outline of the folder
+	Budget   int                   // tokens
+	Count    func(text string) int // tokens of a text
+}
+
+// Profiles remembers what is known of a model, by its digest. Safe for
+// concurrent use. llm/profile implements it.
+type Profiles interface {
+	// Layout returns "one-call", "per-section", or "" when nothing is known.
+	Layout(digest string) string
+	// SetLayout remembers a layout.
+	SetLayout(digest, layout string) error
+}
+
+// Input is what one turn asks.
+type Input struct {
+	Task     string
+	Contexts []string // as given with --context: TEXT, @FILE or @DIR
+	// Session is continued and gets the turn appended when it is done; nil
+	// starts a session of its own that the caller does not see. A session
+	// without turns gets the sections and steps; one with turns takes Task as
+	// a follow-up question and gets one section, "answer".
+	Session *session.Session
+}
+
+// Turn runs one turn: all sections and the steps for the first of a session, a
+// free answer for a follow-up. The turn is appended to in.Session and stored
+// only when it ended without error. Errors are *fault.Error: those of the
+// provider, and Usage for an empty or over-long task.
+func (t *Thinker) Turn(ctx context.Context, in Input) (*session.Turn, error) {
+	if in.Session != nil && len(in.Session.Turns) > 0 {
+		return t.followUp(ctx, in)
+	}
+	return t.reason(ctx, in)
+}
+
+// Ask answers one question in one call, without sections; nothing is stored.
+// in.Session is not used.
+func (t *Thinker) Ask(ctx context.Context, in Input) (*session.Turn, error) {
+	return t.ask(ctx, in)
+}
+
+// Prompts returns the exact prompts that Turn would send first: one a call as
+// far as they are known without a reply. It asks no model. When the server
+// can't render them, they are shown as role-labelled messages with
+// Rendered=false. What was read is reported as for Turn.
+func (t *Thinker) Prompts(ctx context.Context, in Input) ([]event.Prompt, error) {
+	return t.render(ctx, in)
+}
+
+// Material is what a Reader found.
+type Material struct {
+	Pieces []prompts.File // in the order in which they go into the prompt
+	Reads  []event.Read   // the reader has already reported these
+}
