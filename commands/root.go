@@ -1,7 +1,189 @@
-// Package commands holds cf's verbs, one file each.
+// Package commands holds cf's verbs, one file each: flags become a request to a
+// package below, events become output.
+//
+// The package starts no process itself, and nothing but the verb's own function
+// touches config, network or disk: --help and --version need none of them.
+//
+// Invariants:
+//  1. Every run ends through finish: with --json the last line on standard
+//     output is the exit event, whatever happened.
+//  2. A wrong command line exits 64, with nothing on standard output (but the
+//     exit event) and nothing done.
+//  3. Everything from outside comes through Env.
 package commands
 
-import "io"
+import (
+	"fmt"
+	"strings"
 
-// Main runs cf and returns its exit code.
-func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int { return 0 }
+	"github.com/bitactor/cf/commands/config"
+	"github.com/bitactor/cf/event"
+	"github.com/bitactor/cf/fault"
+	"github.com/spf13/cobra"
+)
+
+// Annotations of a command, read by the test that walks the tree.
+const (
+	// annotEffect says what a verb does; its value is one of the effects.
+	annotEffect = "effect"
+)
+
+// The effects of a verb. All but effectRead need --dry-run.
+const (
+	effectRead  = "read"  // changes nothing and asks no model
+	effectWrite = "write" // changes files or processes
+	effectAsk   = "ask"   // asks a model
+)
+
+// group is a heading of cf --help.
+type group struct{ id, title string }
+
+var groups = []group{
+	{"model", "Model work:"},
+	{"sessions", "Sessions and prompts:"},
+	{"machine", "Machine:"},
+	{"other", "Other:"},
+}
+
+// verbs is the table of cf's verbs in the order of cf --help. An empty group
+// hides the verb.
+var verbs = []struct {
+	group string
+	make  func(*App) *cobra.Command
+}{
+	{"other", newVersionCmd},
+}
+
+// newRoot builds the command tree. Nothing is read yet.
+func newRoot(a *App) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "cf",
+		Short: "Think, code and assess with a model that runs on your own machine",
+		Long: "cf works with a language model on your own machine: it reads your project, reasons\n" +
+			"about a task in a session that is saved, and says what it read and what it left out.\n" +
+			"Nothing leaves the machine unasked (cf status --network lists every host).\n\n" +
+			"Start with:  cf setup     makes the machine ready\n" +
+			"             cf status    says what is there and what would be used\n" +
+			"             cf ultrathink \"your task\"",
+		Example:       "  cf setup\n  cf ultrathink \"design a rate limiter\" --context @src\n  cf ask \"what does this do?\" @main.go",
+		SilenceErrors: true, SilenceUsage: true,
+		Version:     buildVersion().Version,
+		Annotations: map[string]string{annotEffect: effectRead},
+	}
+	root.SetVersionTemplate("cf {{.Version}}\n")
+	root.CompletionOptions.DisableDefaultCmd = true
+	cobra.EnableCommandSorting = false
+	f := root.PersistentFlags()
+	f.SortFlags = false
+	f.BoolVar(&a.JSON, "json", false, "write JSON lines to standard output; the last is the exit event")
+	f.CountVarP(&a.Verbose, "verbose", "v", "log to standard error; -vv logs more")
+	f.String("color", "", "colours: auto, always or never")
+	for _, g := range groups {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+	}
+	for _, v := range verbs {
+		cmd := v.make(a)
+		cmd.GroupID, cmd.Hidden = v.group, v.group == ""
+		root.AddCommand(cmd)
+	}
+	root.AddCommand(&cobra.Command{Use: "exit-codes", Short: "What cf's exit codes mean", Long: exitCodesText()})
+	root.SetHelpCommandGroupID("other")
+	root.InitDefaultHelpCmd()
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })
+	root.SetHelpFunc(a.help(root.HelpFunc()))
+	root.SetOut(a.Env.Stdout)
+	root.SetErr(a.Env.Stderr)
+	root.SetIn(a.Env.Stdin)
+	wire(a, root)
+	return root
+}
+
+// wire gives every command of the tree what all of them share.
+func wire(a *App, cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		wire(a, sub)
+	}
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usageError(cmd, err)
+			}
+			return nil
+		}
+	}
+	switch run := cmd.RunE; {
+	case run != nil:
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			a.cmd = cmd
+			return run(cmd, args)
+		}
+	case cmd.HasSubCommands():
+		cmd.Args = cobra.ArbitraryArgs
+		cmd.RunE = parent
+	}
+}
+
+// parent is run for a command that only holds others.
+func parent(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	err := usageError(cmd, fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()))
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	if near := nearestCommand(args[0], names); near != "" {
+		err.Hints = append([]string{fmt.Sprintf("did you mean %q?", cmd.CommandPath()+" "+near)}, err.Hints...)
+	}
+	return err
+}
+
+func nearestCommand(word string, names []string) string {
+	if near := config.Nearest(strings.ToLower(word), names); near != "" {
+		return near
+	}
+	for _, name := range names {
+		if len(word) >= 2 && strings.HasPrefix(name, strings.ToLower(word)) {
+			return name
+		}
+	}
+	return ""
+}
+
+// usageFault is a usage error that knows its command.
+func usageError(cmd *cobra.Command, err error) *fault.Error {
+	return fault.New(fault.Usage, "usage", "%w", err).Hint("usage: "+cmd.UseLine(), "help: "+cmd.CommandPath()+" --help")
+}
+
+// helpEvent carries a help text in JSON lines.
+type helpEvent struct {
+	Command string `json:"command"`
+	Text    string `json:"text"`
+}
+
+// Type names the event.
+func (helpEvent) Type() string { return "help" }
+
+// help renders a help text, as an event with --json.
+func (a *App) help(plain func(*cobra.Command, []string)) func(*cobra.Command, []string) {
+	return func(cmd *cobra.Command, args []string) {
+		if !a.asJSON {
+			plain(cmd, args)
+			return
+		}
+		text := cmd.Short
+		if cmd.Long != "" {
+			text = cmd.Long
+		}
+		a.emitJSON(helpEvent{cmd.CommandPath(), text + "\n\n" + cmd.UsageString()})
+	}
+}
+
+// emitJSON writes e as JSON before or after the verb itself ran.
+func (a *App) emitJSON(e event.Event) {
+	a.JSON = true
+	a.Events().Emit(e)
+}

@@ -1,0 +1,11 @@
+package commands
+
+import (
+	"context"
+
+	"github.com/bitactor/cf/fault"
+)
+
+func connect(context.Context, *App, string) (*Backend, error) {
+	return nil, fault.New(fault.Unreachable, "no-server", "no model server is wired yet")
+}
