@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/bitactor/cf/commands/config"
+	"github.com/bitactor/cf/commands/view"
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/fault"
 	"github.com/spf13/cobra"
@@ -51,6 +52,9 @@ var verbs = []struct {
 	group string
 	make  func(*App) *cobra.Command
 }{
+	{"machine", newConfigCmd},
+	{"other", newCompletionCmd},
+	{"other", newManCmd},
 	{"other", newVersionCmd},
 }
 
@@ -71,6 +75,9 @@ func newRoot(a *App) *cobra.Command {
 		Annotations: map[string]string{annotEffect: effectRead},
 	}
 	root.SetVersionTemplate("cf {{.Version}}\n")
+	if a.asJSON {
+		root.SetVersionTemplate(string(view.Line(buildVersion())))
+	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	cobra.EnableCommandSorting = false
 	f := root.PersistentFlags()
@@ -88,6 +95,7 @@ func newRoot(a *App) *cobra.Command {
 	}
 	root.AddCommand(&cobra.Command{Use: "exit-codes", Short: "What cf's exit codes mean", Long: exitCodesText()})
 	root.SetHelpCommandGroupID("other")
+	root.SetHelpCommand(newHelpCmd())
 	root.InitDefaultHelpCmd()
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })
 	root.SetHelpFunc(a.help(root.HelpFunc()))
@@ -153,33 +161,9 @@ func nearestCommand(word string, names []string) string {
 	return ""
 }
 
-// usageFault is a usage error that knows its command.
+// usageError returns the error for a wrong use of cmd.
 func usageError(cmd *cobra.Command, err error) *fault.Error {
 	return fault.New(fault.Usage, "usage", "%w", err).Hint("usage: "+cmd.UseLine(), "help: "+cmd.CommandPath()+" --help")
-}
-
-// helpEvent carries a help text in JSON lines.
-type helpEvent struct {
-	Command string `json:"command"`
-	Text    string `json:"text"`
-}
-
-// Type names the event.
-func (helpEvent) Type() string { return "help" }
-
-// help renders a help text, as an event with --json.
-func (a *App) help(plain func(*cobra.Command, []string)) func(*cobra.Command, []string) {
-	return func(cmd *cobra.Command, args []string) {
-		if !a.asJSON {
-			plain(cmd, args)
-			return
-		}
-		text := cmd.Short
-		if cmd.Long != "" {
-			text = cmd.Long
-		}
-		a.emitJSON(helpEvent{cmd.CommandPath(), text + "\n\n" + cmd.UsageString()})
-	}
 }
 
 // emitJSON writes e as JSON before or after the verb itself ran.
