@@ -18,7 +18,7 @@ TEST_MODEL = smollm2:135m
 ##@ Start here
 .PHONY: demo test
 demo: build ## set this machine up and let a real model answer a real task
-	@tools/demo.sh $(CF)
+	@go -C tools run ./demo -cf $(CF) -project $(CURDIR)/testdata/demo
 
 test: build test-packages ## all tests, with a real model server and a real model
 	@tools/with-server.sh $(CF) go test ./...
@@ -37,7 +37,7 @@ install: ## install cf into go's bin folder
 lint: ## formatting, vet and golangci-lint
 	@test -z "$$(gofmt -l $(GOFILES))" || { echo "not formatted:"; gofmt -l $(GOFILES); exit 1; }
 	go vet ./...
-	cd tools && go vet ./guide ./figures
+	cd tools && go vet ./demo ./figures ./guide ./witness
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
 
 race: build ## the tests that need no model, under the race detector
