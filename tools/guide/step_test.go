@@ -7,8 +7,8 @@ import (
 
 func TestSplitReadsTheGuidesSyntax(t *testing.T) {
 	for line, want := range map[string][]string{
-		`cf status`: {"cf", "status"},
-		`cf ultrathink "a, b" --context "x + y"`:             {"cf", "ultrathink", "a, b", "--context", "x + y"},
+		`cf status`:                              {"cf", "status"},
+		`cf ultrathink "a, b" --context "x + y"`: {"cf", "ultrathink", "a, b", "--context", "x + y"},
 		`cf implement file.ex --ai-level normal # For simple`: {"cf", "implement", "file.ex", "--ai-level", "normal"},
 		`cf custom ""`: {"cf", "custom", ""},
 	} {
