@@ -95,11 +95,5 @@ func completeFrom(list func(context.Context) ([]string, error)) cobra.Completion
 
 // completeModel offers the models that the configured server holds.
 func (a *App) completeModel() cobra.CompletionFunc {
-	return completeFrom(func(ctx context.Context) ([]string, error) {
-		c, err := a.Config()
-		if err != nil {
-			return nil, err
-		}
-		return modelNames(ctx, c)
-	})
+	return completeFrom(a.modelNames)
 }

@@ -38,7 +38,7 @@ type Settings struct {
 func (Settings) Type() string { return "settings" }
 
 // PlainText renders the table.
-func (s Settings) PlainText(int) string {
+func (s Settings) PlainText(width int) string {
 	rows := [][]string{{"KEY", "VALUE", "FROM", "WHAT IT IS"}}
 	for _, e := range s.Settings {
 		from := string(e.Origin.Source)
@@ -47,7 +47,7 @@ func (s Settings) PlainText(int) string {
 		}
 		rows = append(rows, []string{e.Key, showValue(e.Value), from, e.Doc})
 	}
-	return view.Table(rows)
+	return view.Table(rows, width)
 }
 
 func showValue(v any) string {
@@ -84,7 +84,7 @@ func configKeysText() string {
 		}
 		rows = append(rows, []string{k.Name, string(k.Kind), showValue(k.Default), strings.Join(k.Env, " "), flag, files, k.Doc})
 	}
-	return view.Table(rows)
+	return view.Table(rows, 0)
 }
 
 func (a *App) setting(c *config.Config, k config.Key) Setting {

@@ -52,6 +52,7 @@ var verbs = []struct {
 	group string
 	make  func(*App) *cobra.Command
 }{
+	{"machine", newStatusCmd},
 	{"machine", newConfigCmd},
 	{"other", newCompletionCmd},
 	{"other", newManCmd},

@@ -66,7 +66,7 @@ func stepLine(e event.Step, color bool) string {
 	return line + "\n"
 }
 
-func planText(e event.Plan, _ int) string {
+func planText(e event.Plan, width int) string {
 	rows := make([][]string, 0, len(e.Steps))
 	for i, s := range e.Steps {
 		why := s.Why
@@ -75,7 +75,7 @@ func planText(e event.Plan, _ int) string {
 		}
 		rows = append(rows, []string{fmt.Sprintf("%d.", i+1), s.Action, s.Path, why})
 	}
-	return Sanitize(Table(rows))
+	return Table(rows, width)
 }
 
 // callLine is the ledger of one model call in a line.
@@ -153,8 +153,9 @@ func Bytes(n int64) string {
 }
 
 // Table lays rows out in columns two spaces apart. Cells are one line each;
-// columns are as wide as their widest cell, the last is free.
-func Table(rows [][]string) string {
+// columns are as wide as their widest cell. The last column is broken between
+// words to fit width columns, if it gets at least lastLeast; width 0 is no limit.
+func Table(rows [][]string, width int) string {
 	var widths []int
 	for _, row := range rows {
 		for i, cell := range row {
@@ -166,17 +167,34 @@ func Table(rows [][]string) string {
 	}
 	var b strings.Builder
 	for _, row := range rows {
+		indent := 0
 		line := ""
 		for i, cell := range row {
 			cell = oneLine(cell)
-			line += cell
-			if i < len(row)-1 {
-				line += strings.Repeat(" ", widths[i]-cells([]byte(cell))+2)
+			if i == len(widths)-1 {
+				cell = hang(cell, indent, width)
+			} else if i < len(row)-1 {
+				cell += strings.Repeat(" ", widths[i]-cells([]byte(cell))+2)
+				indent += widths[i] + 2
 			}
+			line += cell
 		}
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 	return b.String()
+}
+
+// lastLeast is the narrowest last column that is broken by us, in columns.
+const lastLeast = 24
+
+// hang breaks one-line text to fit between indent and width.
+func hang(s string, indent, width int) string {
+	if width <= 0 || width-indent < lastLeast {
+		return s
+	}
+	w := wrapper{width: width - indent}
+	text := string(w.flush(w.append(nil, []byte(s))))
+	return strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", indent))
 }
 
 // oneLine makes a cell clean and keeps it on its line.

@@ -93,7 +93,7 @@ func (p *Plain) render(e event.Event) {
 	case event.Prompt:
 		p.out(p.bold(promptHead(e)) + "\n" + ended(Sanitize(e.Text)) + "\n")
 	case event.Plan:
-		p.out("\n" + planText(e, p.o.Width))
+		p.out("\n" + planText(e, p.tableWidth()))
 	case event.Call:
 		p.err(p.dim(callLine(e)) + "\n")
 	case event.Saved:

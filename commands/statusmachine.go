@@ -1,0 +1,138 @@
+package commands
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/bitactor/cf/process"
+	"golang.org/x/sys/cpu"
+)
+
+// Machine is what limits the models that can run.
+type Machine struct {
+	OS          string `json:"os"`
+	Arch        string `json:"arch"`
+	CPU         string `json:"cpu"`
+	Cores       int    `json:"cores"`
+	Vector      string `json:"vector,omitempty"` // widest vector unit a model server can use
+	Memory      int64  `json:"memory_bytes"`     // 0 = unknown
+	MemoryFree  int64  `json:"memory_available_bytes"`
+	Disk        string `json:"disk"` // folder whose file system was asked
+	DiskFree    int64  `json:"disk_free_bytes"`
+	GPU         string `json:"gpu"` // "none" if there is none
+	GPUMemory   int64  `json:"gpu_memory_bytes,omitempty"`
+	Sandbox     string `json:"sandbox"` // "bubblewrap", "landlock" or "none"
+	SandboxWhy  string `json:"sandbox_why"`
+	SandboxFix  string `json:"sandbox_fix,omitempty"`
+	LandlockABI int    `json:"landlock_abi"`
+}
+
+// machine asks the system; only the programs it starts can take time.
+func (a *App) machine(ctx context.Context) Machine {
+	env := a.environ()
+	m := Machine{OS: runtime.GOOS, Arch: runtime.GOARCH, CPU: runtime.GOARCH, Cores: runtime.NumCPU(), GPU: "none"}
+	if name := procField("/proc/cpuinfo", "model name"); name != "" {
+		m.CPU = name
+	}
+	switch {
+	case cpu.X86.HasAVX512F:
+		m.Vector = "AVX-512"
+	case cpu.X86.HasAVX2:
+		m.Vector = "AVX2"
+	case cpu.X86.HasAVX:
+		m.Vector = "AVX"
+	case cpu.ARM64.HasASIMD:
+		m.Vector = "NEON"
+	}
+	m.Memory, m.MemoryFree = memory()
+	m.Disk = a.diskFolder()
+	m.DiskFree = diskFree(m.Disk)
+	m.GPU, m.GPUMemory = gpu(ctx, env)
+	m.LandlockABI = landlockABI()
+	m.Sandbox, m.SandboxWhy, m.SandboxFix = sandbox(ctx, env, m.LandlockABI)
+	return m
+}
+
+// diskFolder is the nearest existing folder to where models are kept.
+func (a *App) diskFolder() string {
+	dir := a.Env.Paths.Data
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	for dir != filepath.Dir(dir) {
+		if _, err := os.Stat(dir); err == nil {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+	return dir
+}
+
+// memory returns the machine's memory and what of it is available, in bytes.
+func memory() (total, available int64) {
+	kib := func(name string) int64 {
+		n, _ := strconv.ParseInt(strings.TrimSuffix(procField("/proc/meminfo", name), " kB"), 10, 64)
+		return n << 10
+	}
+	return kib("MemTotal"), kib("MemAvailable")
+}
+
+// procField returns the first "name : value" of a file under /proc, "" if it
+// has none, as on other systems than Linux.
+func procField(file, name string) string {
+	f, err := os.Open(file)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		key, value, ok := strings.Cut(lines.Text(), ":")
+		if ok && strings.TrimSpace(key) == name {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// gpu names the graphics processor that a model server could use.
+func gpu(ctx context.Context, env []string) (name string, bytes int64) {
+	if path, err := process.Look("nvidia-smi", env); err == nil {
+		out, err := runBounded(ctx, path, []string{"--query-gpu=name,memory.total", "--format=csv,noheader,nounits"}, env)
+		first, _, _ := strings.Cut(strings.TrimSpace(out), "\n")
+		if name, mib, ok := strings.Cut(first, ", "); ok && err == nil {
+			n, _ := strconv.ParseInt(strings.TrimSpace(mib), 10, 64)
+			return name, n << 20
+		}
+		return "NVIDIA, but its driver does not answer", 0
+	}
+	if _, err := os.Stat("/dev/kfd"); err == nil {
+		return "AMD", 0
+	}
+	if runtime.GOOS == "darwin" && runtime.GOARCH == "arm64" {
+		return "Apple", 0
+	}
+	return "none", 0
+}
+
+// sandbox says which isolation code that a model wrote would get here.
+func sandbox(ctx context.Context, env []string, abi int) (tier, why, fix string) {
+	install := probe{debian: "bubblewrap", other: "bubblewrap needs Linux"}.fix(env)
+	reason := "bwrap is not installed"
+	if path, err := process.Look("bwrap", env); err == nil {
+		out, err := runBounded(ctx, path, []string{"--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "--", "/bin/true"}, env)
+		if err == nil {
+			return "bubblewrap", "bwrap works and user namespaces are on", ""
+		}
+		reason, install = "bwrap can't make a user namespace: "+oneLine(strings.TrimSpace(out)), "allow user namespaces: sysctl kernel.unprivileged_userns_clone=1"
+	}
+	if abi > 0 {
+		return "landlock", reason + "; Landlock ABI " + strconv.Itoa(abi) + " is the weaker tier", install
+	}
+	return "none", reason + "; this kernel has no Landlock", install
+}
