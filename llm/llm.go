@@ -52,6 +52,13 @@ type Request struct {
 	Temperature float64
 	Seed        int64
 	Stop        []string // texts that end the reply; not part of it
+
+	// Restart, if set, allows a reply that died after its first Chunk to be
+	// asked for once more: it is called before the new reply starts, and what
+	// was given to each until then must be forgotten. Without it such a reply
+	// is an error at once; one that died before its first Chunk is always
+	// asked for again.
+	Restart func() `json:"-"`
 }
 
 // DefaultThinkTokens caps thinking where the request names no cap. Small models

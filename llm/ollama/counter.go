@@ -1,0 +1,224 @@
+package ollama
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/ollama/ollama/api"
+	"github.com/ollama/ollama/model/renderers"
+	"github.com/ollama/ollama/template"
+	"github.com/ollama/ollama/thinking"
+
+	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/llm"
+	"github.com/bitactor/cf/llm/token"
+)
+
+// counter counts the tokens of one model. It renders conversations itself, by
+// the template that the server showed and Ollama's own template packages, so
+// that a count costs no request.
+type counter struct {
+	client   *Client
+	served   *served
+	encoder  *token.Encoder // nil: estimates
+	template *template.Template
+	exact    sync.Mutex
+	wrong    bool // the server counted otherwise than the encoder
+}
+
+// prompt is a counted conversation.
+type prompt struct {
+	tokens int     // as the server should report them
+	least  int     // what they can't be less than
+	guess  int     // the estimate without calibration; 0 for an exact count
+	ids    []int32 // nil for an estimate
+}
+
+var _ llm.Counter = (*counter)(nil)
+
+// Counter returns the token counter of a model.
+func (c *Client) Counter(ctx context.Context, model string) (llm.Counter, error) {
+	s, err := c.served(ctx, model)
+	if err != nil {
+		return nil, err
+	}
+	return c.count(ctx, s)
+}
+
+// count returns the one counter of a model, reading its vocabulary the first
+// time: from the cache, else from the server. A vocabulary that can't be used
+// is no error; a call that was cancelled is, and is tried anew the next time.
+func (c *Client) count(ctx context.Context, s *served) (*counter, error) {
+	s.counterLock.Lock()
+	defer s.counterLock.Unlock()
+	if s.counter != nil {
+		return s.counter, nil
+	}
+	k := &counter{client: c, served: s, wrong: c.options.Profiles.Get(s.model.Digest).Inexact}
+	if t, err := template.Parse(s.show.Template); err == nil && s.show.Template != "" {
+		k.template = t
+	}
+	cache := token.Cache{Dir: c.options.CacheDir}
+	v, ok := cache.Load(s.model.Digest)
+	if !ok {
+		err := c.verbose(ctx, s.model.Name, func(r io.Reader) (err error) {
+			v, err = token.ReadShow(r)
+			return err
+		})
+		switch {
+		case err == nil:
+			// Best effort: without the cache the next start asks the server again.
+			_ = cache.Store(s.model.Digest, v)
+		case ctx.Err() != nil || fault.KindOf(err) == fault.Unreachable:
+			return nil, err
+		default:
+			v = nil
+		}
+	}
+	if v != nil {
+		k.encoder, _ = v.Encoder()
+	}
+	s.counter = k
+	return k, nil
+}
+
+// Exact tells whether counts are by the model's own vocabulary and template.
+func (k *counter) Exact() bool {
+	k.exact.Lock()
+	defer k.exact.Unlock()
+	return k.encoder != nil && !k.wrong && k.renders()
+}
+
+// renders tells whether conversations can be rendered here.
+func (k *counter) renders() bool { return k.template != nil || k.served.show.Renderer != "" }
+
+// Count returns the tokens of text alone.
+func (k *counter) Count(text string) int {
+	if k.encoder != nil {
+		return k.encoder.Count(text)
+	}
+	likely, _ := token.Estimate(text)
+	return k.scale(likely)
+}
+
+// CountMessages returns the tokens of a conversation without thinking.
+func (k *counter) CountMessages(messages []llm.Message) int { return k.prompt(messages, false).tokens }
+
+// least returns what the tokens of a text can't be less than.
+func (k *counter) least(text string) int {
+	_, least := token.Estimate(text)
+	return least
+}
+
+// scale applies what earlier calls taught about the estimate.
+func (k *counter) scale(likely int) int {
+	if f := k.client.options.Profiles.Get(k.served.model.Digest).Estimate; f > 0 {
+		return int(float64(likely)*f + 0.5)
+	}
+	return likely
+}
+
+// messageTokens is what a template adds to a message where it is not known:
+// the most that the templates of Ollama's library add.
+const messageTokens = 8
+
+// prompt counts a conversation.
+func (k *counter) prompt(messages []llm.Message, think bool) prompt {
+	text, err := k.render(messagesOf(messages), think)
+	if err != nil {
+		return k.promptOf("", messages)
+	}
+	return k.promptOf(text, nil)
+}
+
+// promptOf counts a rendered conversation, or else its bare messages.
+func (k *counter) promptOf(text string, bare []llm.Message) prompt {
+	if bare == nil && k.encoder != nil {
+		ids := k.encoder.EncodePrompt(text)
+		if k.Exact() {
+			return prompt{tokens: len(ids), least: len(ids), ids: ids}
+		}
+	}
+	likely, least := token.Estimate(text)
+	for _, m := range bare {
+		l, n := token.Estimate(m.Content)
+		likely, least = likely+l+messageTokens, least+n
+	}
+	return prompt{tokens: k.scale(likely), least: least, guess: likely}
+}
+
+// errNoTemplate says that only the server can render.
+var errNoTemplate = errors.New("no template")
+
+// renderedMax bounds what a template may make of a conversation, which is at
+// most a few times its length.
+const renderedMax = 256 << 20
+
+// render does what the server does with a conversation: ChatHandler,
+// filterThinkTags, chatPrompt and renderPrompt in server/routes.go and
+// server/prompt.go of github.com/ollama/ollama v0.17.4.
+func (k *counter) render(messages []api.Message, think bool) (text string, err error) {
+	show := k.served.show
+	// Template and messages are the server's: a panic of Ollama's renderers
+	// must cost the exact count only.
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("rendering: %v", r)
+		}
+	}()
+	all := slices.Concat(show.Messages, messages)
+	if show.System != "" && (len(messages) == 0 || messages[0].Role != "system") {
+		all = slices.Insert(all, 0, api.Message{Role: "system", Content: show.System})
+	}
+	if k.served.model.Family == "qwen3" || strings.HasPrefix(k.served.model.Name, "deepseek-r1") {
+		dropThoughts(all)
+	}
+	var set *api.ThinkValue
+	if k.served.model.Thinking {
+		set = &api.ThinkValue{Value: think}
+	}
+	if show.Renderer != "" {
+		return renderers.RenderWithRenderer(show.Renderer, all, nil, set)
+	}
+	if k.template == nil {
+		return "", errNoTemplate
+	}
+	out := &bounded{left: renderedMax}
+	err = k.template.Execute(out, template.Values{Messages: all, Think: set.Bool(), IsThinkSet: set != nil})
+	return out.String(), err
+}
+
+// dropThoughts takes the thoughts out of all but the last turn.
+func dropThoughts(messages []api.Message) {
+	last := -1
+	for i, m := range messages {
+		if m.Role == "user" {
+			last = i
+		}
+	}
+	for i := range messages[:max(last, 0)] {
+		if messages[i].Role == "assistant" {
+			p := &thinking.Parser{OpeningTag: "<think>", ClosingTag: "</think>"}
+			_, messages[i].Content = p.AddContent(messages[i].Content)
+		}
+	}
+}
+
+// bounded is a buffer with an end.
+type bounded struct {
+	bytes.Buffer
+	left int
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.left -= len(p); b.left < 0 {
+		return 0, errors.New("the template writes without end")
+	}
+	return b.Buffer.Write(p)
+}

@@ -1,0 +1,192 @@
+// Package profile keeps what cf measured about a model: one small JSON file per
+// digest, so that a model pulled anew starts anew.
+//
+// It must never fail a command: a file that can't be read or parsed counts as
+// absent. It never holds prompts or replies.
+//
+// Invariants:
+//  1. A reader sees the old or the new file, never a mix (temporary file,
+//     fsync, rename).
+//  2. Two processes that update one profile do not lose each other's fields:
+//     Update holds a lock file from reading to renaming.
+package profile
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// Layout says how a model is asked for an answer of several sections.
+type Layout string
+
+// The layouts.
+const (
+	OneCall    Layout = "one-call"    // all headings in one reply
+	PerSection Layout = "per-section" // one call for each heading
+)
+
+// Profile is what is known of one model. Zero fields are unknown.
+type Profile struct {
+	Digest string `json:"digest"`
+	Model  string `json:"model,omitempty"` // the name it was last used by
+
+	Layout Layout `json:"layout,omitempty"`
+
+	// Estimate scales the estimated token count of models whose vocabulary cf
+	// can't use: server's count / estimate, smoothed. EstimateLow is the least
+	// ratio seen and EstimateSeen how many calls are in it.
+	Estimate     float64 `json:"estimate,omitempty"`
+	EstimateLow  float64 `json:"estimate_low,omitempty"`
+	EstimateSeen int     `json:"estimate_seen,omitempty"`
+	// Overhead is what a template adds to the estimate, in tokens.
+	Overhead int `json:"overhead,omitempty"`
+	// Inexact is set once the server counted otherwise than cf did by the
+	// model's own vocabulary; its counts are estimates from then on.
+	Inexact bool `json:"inexact,omitempty"`
+
+	PrefillRate float64 `json:"prefill_rate,omitempty"` // prompt tokens a second, smoothed
+	DecodeRate  float64 `json:"decode_rate,omitempty"`  // reply tokens a second, smoothed
+	Window      int     `json:"window,omitempty"`       // num_ctx it was last run with
+
+	Updated time.Time `json:"updated,omitzero"`
+}
+
+// fileBytes is the longest profile that is read.
+const fileBytes = 64 << 10
+
+// Store holds the profiles of one folder. Safe for concurrent use, by several
+// processes too.
+type Store struct {
+	dir string
+	mu  sync.Mutex
+	mem map[string]Profile
+}
+
+// Open returns the profiles of dir, which is made when the first one is
+// written; "" keeps them in memory only.
+func Open(dir string) *Store { return &Store{dir: dir, mem: map[string]Profile{}} }
+
+// All returns the profiles that this Store read or wrote, by digest.
+func (s *Store) All() map[string]Profile {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.mem)
+}
+
+// Get returns the profile of a model digest; a fresh one if there is none.
+func (s *Store) Get(digest string) Profile {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.get(digest)
+}
+
+func (s *Store) get(digest string) Profile {
+	if p, ok := s.mem[digest]; ok {
+		return p
+	}
+	p := Profile{Digest: digest}
+	if s.dir != "" && digest != "" {
+		p = read(s.path(digest), digest)
+	}
+	s.mem[digest] = p
+	return p
+}
+
+// Update changes the profile of a digest and saves it. An error means that it
+// was not saved: the change holds in memory all the same.
+func (s *Store) Update(digest string, change func(*Profile)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.dir == "" || digest == "" {
+		p := s.get(digest)
+		change(&p)
+		s.mem[digest] = p
+		return nil
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return s.keep(digest, change, err)
+	}
+	lock := flock.New(s.path(digest)+".lock", flock.SetPermissions(0o600))
+	if err := lock.Lock(); err != nil {
+		return s.keep(digest, change, err)
+	}
+	defer lock.Unlock()
+	p := read(s.path(digest), digest) // another process may have written
+	change(&p)
+	p.Digest, p.Updated = digest, time.Now().UTC().Truncate(time.Second)
+	s.mem[digest] = p
+	return write(s.path(digest), p)
+}
+
+func (s *Store) keep(digest string, change func(*Profile), err error) error {
+	p := s.get(digest)
+	change(&p)
+	s.mem[digest] = p
+	return err
+}
+
+// path names the file of a digest. Digests come from servers: only a hash of
+// one ever becomes part of a path.
+func (s *Store) path(digest string) string {
+	sum := sha256.Sum256([]byte(digest))
+	return filepath.Join(s.dir, hex.EncodeToString(sum[:16])+".json")
+}
+
+// read returns the profile in a file, or a fresh one.
+func read(path, digest string) Profile {
+	fresh := Profile{Digest: digest}
+	f, err := os.Open(path)
+	if err != nil {
+		return fresh
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, fileBytes))
+	if err != nil {
+		return fresh
+	}
+	var p Profile
+	if json.Unmarshal(data, &p) != nil || p.Digest != digest || !p.sane() {
+		return fresh
+	}
+	return p
+}
+
+// sane rejects figures that can't have been measured.
+func (p Profile) sane() bool {
+	ratio := func(f float64) bool { return f == 0 || (f > 0.05 && f < 20) }
+	rate := func(f float64) bool { return f >= 0 && f < 1e9 }
+	return ratio(p.Estimate) && ratio(p.EstimateLow) && rate(p.PrefillRate) && rate(p.DecodeRate) &&
+		p.EstimateSeen >= 0 && p.Overhead >= 0 && p.Overhead < 1<<20 && p.Window >= 0
+}
+
+// write replaces the file at path.
+func write(path string, p Profile) (err error) {
+	data, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".profile-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(append(data, '\n'))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
