@@ -17,7 +17,7 @@ const probeLimit = 1500 * time.Millisecond
 // probe is a program that cf, or what it generates, can use.
 type probe struct {
 	name    string
-	args    []string       // that print the version
+	args    []string       // that print the version; nil: it is not run, as it would contact its cluster
 	version *regexp.Regexp // its first group
 	use     string         // what it is for
 	debian  string         // package, or a line that says how
@@ -42,7 +42,7 @@ var probes = []probe{
 	{"claude-flow", []string{"--version"}, number, "orchestration over MCP", "npm install -g claude-flow", "npm install -g claude-flow", "npm install -g claude-flow"},
 	{"uv", []string{"--version"}, number, "Python environments", "pip install uv", "uv", "pip install uv"},
 	{"docker", []string{"--version"}, number, "container images", "docker.io", "docker", ""},
-	{"kubectl", []string{"version", "--client"}, number, "Kubernetes manifests", "kubernetes-client", "kubernetes-cli", ""},
+	{"kubectl", nil, nil, "Kubernetes manifests", "kubernetes-client", "kubernetes-cli", ""},
 	{"promtool", []string{"--version"}, number, "Prometheus rules", "prometheus", "prometheus", ""},
 	{"bwrap", []string{"--version"}, number, "runs model-written code in a sandbox", "bubblewrap", "", "Linux only"},
 	{"tmux", []string{"-V"}, regexp.MustCompile(`tmux (\S+)`), "keeps a session when the terminal closes", "tmux", "tmux", ""},
@@ -89,6 +89,10 @@ func (p probe) ask(ctx context.Context, env []string) Tool {
 		return t
 	}
 	t.Path = path
+	if p.args == nil {
+		t.State, t.Why, t.Fix = "found", "not asked for its version: it might contact a cluster", ""
+		return t
+	}
 	out, err := runBounded(ctx, path, p.args, env)
 	if m := p.version.FindStringSubmatch(out); m != nil {
 		t.State, t.Version, t.Fix = "found", m[1], ""

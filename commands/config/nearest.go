@@ -1,9 +1,13 @@
 package config
 
-// Nearest returns the candidate closest to word by edit distance, "" if none
-// is within a third of its length (at least 1, as git does for commands).
+// Nearest returns the candidate closest to word by edit distance, "" if none is
+// near: within a third of its length, and at least 2 so that two letters in the
+// wrong order are found (1 in words under four letters).
 func Nearest(word string, candidates []string) string {
-	best, limit := "", max(1, len(word)/3)
+	best, limit := "", max(2, len(word)/3)
+	if len(word) < 4 {
+		limit = 1
+	}
 	for _, c := range candidates {
 		if d := distance(word, c); d <= limit {
 			best, limit = c, d-1
