@@ -8,16 +8,55 @@ import (
 	"sync"
 )
 
-// assignment finds NAME = VALUE in its many spellings, where the name ends in a
-// word for a credential: after gitleaks' generic-api-key, made stricter so that
-// "max_tokens: 4096" and "token := next()" stay. Groups: the word, then the
-// value in double quotes, single quotes, back quotes, or bare.
+// assignment finds the head of NAME = VALUE in its many spellings, where the
+// name ends in a word for a credential: after gitleaks' generic-api-key, made
+// stricter so that "max_tokens: 4096" and "token := next()" stay. Its group is
+// the word; the value is read by value.
 var assignment = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)(passw(?:or)?d|passphrase|pwd|secret|token|credentials?|(?:api|access|secret|private|encryption|signing|auth|account|master|shared|service|storage|license|client|app|session)[_.-]?key|apikey)` +
 		`(?:[_-]?(?:value|prod|live|dev|test|staging|base64|b64|hex|base|[0-9]{1,2}))?` +
-		`["'` + "`" + `\]]{0,2}\s{0,4}(?::\s?[a-z&]{1,12}\s?=|:=|=>|==?|:|,|\s?string\s?=)\s{0,8}` +
-		`(?:<<|@|b|r|f|c)?(?:"((?:[^"\\\n]|\\.){6,512})"|'((?:[^'\\\n]|\\.){6,512})'|` + "`([^`\n]{6,512})`" + `|([^\s"'` + "`" + `,;(){}<>\[\]$&|#]{8,512})(?:[\s,;]|$))`)
+		`["'` + "`" + `\]]{0,2}[ \t]{0,4}(?::[ \t]?[a-z&]{1,12}[ \t]?=|:=|=>|==?|:|,|[ \t]string[ \t]?=)[ \t]{0,8}`)
 })
+
+// valueBytesMax bounds a value: what is longer is data, not a credential.
+const valueBytesMax = 512
+
+// value returns where the value at the start of text lies; bare tells that it
+// has no quotes. to is 0 where there is none: an expression, an open quote.
+func value(text string) (from, to int, bare bool) {
+	for _, prefix := range []string{"<<", "@", "b", "r", "f", "c"} { // literals of Erlang, C#, Python, Rust
+		if rest, ok := strings.CutPrefix(text, prefix); ok && rest != "" && strings.IndexByte("\"'`", rest[0]) >= 0 {
+			from = len(prefix)
+			break
+		}
+	}
+	if from == len(text) {
+		return 0, 0, false
+	}
+	quote := text[from]
+	if strings.IndexByte("\"'`", quote) < 0 {
+		end := strings.IndexAny(text[:min(len(text), valueBytesMax)], " \t\r\n\"'`,;(){}<>[]$&|#")
+		if end < 0 {
+			end = len(text)
+		}
+		if end < 8 || end > valueBytesMax || end < len(text) && strings.IndexByte("(){}<>[]$&|#", text[end]) >= 0 {
+			return 0, 0, false
+		}
+		return 0, end, true
+	}
+	from++
+	for to = from; to < len(text) && to < valueBytesMax; to++ {
+		switch {
+		case text[to] == quote:
+			return from, to, false
+		case text[to] == '\\' && quote != '`':
+			to++
+		case text[to] == '\n':
+			return 0, 0, false
+		}
+	}
+	return 0, 0, false
+}
 
 // credentialWords is the cheap test before assignment is tried on a line.
 var credentialWords = []string{"pass", "pwd", "secret", "token", "credential", "key"}
@@ -61,18 +100,10 @@ func redactLine(line string, quotedOnly bool, counts map[string]int) string {
 	var out strings.Builder
 	at := 0
 	for _, m := range assignment().FindAllStringSubmatchIndex(line, -1) {
-		word := strings.ToLower(line[m[2]:m[3]])
-		from, to, bare := m[10], m[11], true
-		for _, g := range []int{4, 6, 8} {
-			if m[g] >= 0 {
-				from, to, bare = m[g], m[g+1], false
-			}
-		}
-		if bare && quotedOnly {
-			continue
-		}
-		kind := kindOf(word)
-		if !secretValue(kind, line[from:to]) {
+		from, to, bare := value(line[m[1]:])
+		from, to = from+m[1], to+m[1]
+		kind := kindOf(strings.ToLower(line[m[2]:m[3]]))
+		if to <= from || from < at || bare && quotedOnly || !secretValue(kind, line[from:to]) {
 			continue
 		}
 		out.WriteString(line[at:from])
