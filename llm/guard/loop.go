@@ -10,22 +10,23 @@ import (
 // byte, while a model that fell into a loop goes on until its budget is spent:
 // waiting for about 200 tokens more costs little, a wrong alarm a whole reply.
 const (
-	periods    = 64  // longest period that is looked for, in words and in lines
+	periods    = 96  // longest period that is looked for, in words and in lines: 64 tokens can be more words
 	wordSpan   = 192 // words and marks that must repeat
 	lineSpan   = 24  // lines that must repeat
 	repeats    = 5   // times a period must come again
 	wordLength = 16  // a longer run of letters counts as several words
 )
 
-// Loop notices text that repeats itself with a period of 1 to 64 words or 1 to
-// 64 lines. Words are runs of letters or digits; every other character counts
-// as a word of its own, white space too, since a model under a JSON grammar
-// can loop in nothing else. Use NewLoop.
+// Loop notices text that repeats itself with a period of 1 to 96 words or 1 to
+// 96 lines. Words are runs of letters or digits; every other character counts
+// as a word of its own, white space too where it is more than one space, since
+// a model under a JSON grammar can loop in nothing else. Use NewLoop.
 type Loop struct {
 	seed        maphash.Seed
 	word, line  maphash.Hash
-	length      int // characters of the open word
-	blank       bool
+	length      int  // characters of the open word
+	blank       bool // the open line holds nothing but white space
+	spaced      bool // the last character was a space
 	words, rows cycle
 }
 
@@ -59,6 +60,9 @@ func (l *Loop) add(r rune) bool {
 		l.line.WriteString(string(r))
 		l.blank = l.blank && unicode.IsSpace(r)
 	}
+	if r != ' ' {
+		l.spaced = false
+	}
 	if unicode.IsLetter(r) || unicode.IsDigit(r) {
 		l.word.WriteString(string(r))
 		if l.length++; l.length < wordLength {
@@ -68,6 +72,10 @@ func (l *Loop) add(r rune) bool {
 	}
 	if l.length > 0 && l.close() {
 		return true
+	}
+	if r == ' ' && !l.spaced {
+		l.spaced = true
+		return false
 	}
 	return l.words.add(uint64(r)) // a hash equal to a character's number is one in 2^44
 }

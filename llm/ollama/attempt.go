@@ -104,6 +104,9 @@ var errCapped = fault.New(fault.Unusable, "", "thought too long")
 // last line may carry what a stop text held back.
 const slack = 2
 
+// countMax is more tokens than any server can have read or written.
+const countMax = 1 << 30
+
 // tooMany tells whether the reply has more tokens than it may. A line is a
 // token at least; a server that packs more into a line is caught by a count of
 // the text that no tokenizer undercuts.
@@ -133,6 +136,11 @@ func (a *attempt) finish() error {
 			return nil
 		}
 		return err
+	}
+	for _, n := range []int{a.last.PromptEvalCount, a.last.EvalCount} {
+		if n < 0 || n > countMax {
+			return a.fail(fault.New(fault.Unusable, llm.CodeBadStream, "the server reports %d tokens", n))
+		}
 	}
 	c := &a.v.call
 	c.PromptTokens, c.OutputTokens, c.ThinkTokens = a.last.PromptEvalCount, a.last.EvalCount, a.thoughts

@@ -184,19 +184,15 @@ func reveal(s string) string {
 	return string(out)
 }
 
-// retryAfterMax caps what a server may ask cf to wait.
-const retryAfterMax = 15 * time.Second
-
-// retryAfter reads a Retry-After header (RFC 9110, section 10.2.3), capped.
+// retryAfter reads a Retry-After header (RFC 9110, section 10.2.3); 0 if there
+// is none that can be read.
 func retryAfter(header string) time.Duration {
-	if header == "" {
-		return 0
-	}
+	const longest = 366 * 24 * time.Hour
 	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
-		return min(time.Duration(seconds)*time.Second, retryAfterMax)
+		return min(time.Duration(seconds)*time.Second, longest)
 	}
 	if at, err := http.ParseTime(header); err == nil {
-		return min(max(time.Until(at), 0), retryAfterMax)
+		return min(max(time.Until(at), 0), longest)
 	}
 	return 0
 }

@@ -180,10 +180,13 @@ func (v *conversation) prepare(ctx context.Context) (err error) {
 	return nil
 }
 
-// The waits between tries of a busy server: 0.5 s, 2 s, each +-50 %.
+// The waits between tries of a busy server: 0.5 s, then 2 s, each +-50 %, or
+// what the server asks for. One that asks for more than busyMax gets an error
+// at once: nobody is served by coming back too early.
 const (
 	busyTries = 3
 	busyWait  = 500 * time.Millisecond
+	busyMax   = 15 * time.Second
 )
 
 // persist tries until a reply stands or its fault is one that stays.
@@ -196,10 +199,11 @@ func (v *conversation) persist(ctx context.Context, prefix *api.Message, budget 
 		}
 		switch fault.CodeOf(err) {
 		case llm.CodeBusy:
-			if busy++; busy >= busyTries || v.given {
+			wait := backoff(err, busy)
+			if busy++; busy >= busyTries || v.given || wait > busyMax {
 				return a, err
 			}
-			if err := v.client.pause(ctx, backoff(err, busy)); err != nil {
+			if err := v.client.pause(ctx, wait); err != nil {
 				return a, interruption(ctx, ctx, v.client.URL())
 			}
 		case llm.CodeCut:
@@ -217,13 +221,13 @@ func (v *conversation) persist(ctx context.Context, prefix *api.Message, budget 
 	}
 }
 
-// backoff returns how long to wait before try n+1.
+// backoff returns how long to wait after n+1 refusals.
 func backoff(err error, n int) time.Duration {
 	var busy *busyError
 	if errors.As(err, &busy) && busy.after > 0 {
 		return busy.after
 	}
-	wait := busyWait << (2 * (n - 1))
+	wait := busyWait << (2 * n)
 	return wait/2 + rand.N(wait)
 }
 
