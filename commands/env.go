@@ -11,6 +11,7 @@ type Env struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
+	Environ        []string // "NAME=value", for programs that need the user's whole environment
 	Dir            string // working directory, absolute
 	StdinTTY       bool   // a person can type
 	StdoutTTY      bool   // a person reads stdout: colour and the terminal interface are allowed

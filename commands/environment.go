@@ -18,7 +18,7 @@ func realEnv(stdin io.Reader, stdout, stderr io.Writer) *Env {
 	}
 	e := &Env{
 		Stdin: stdin, Stdout: stdout, Stderr: stderr,
-		Getenv: os.Getenv, Dir: dir, Now: time.Now,
+		Getenv: os.Getenv, Environ: os.Environ(), Dir: dir, Now: time.Now,
 		StdinTTY: isTerminal(stdin), StdoutTTY: isTerminal(stdout), StderrTTY: isTerminal(stderr),
 		Paths: pathsOf(os.Getenv),
 	}

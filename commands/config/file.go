@@ -103,7 +103,7 @@ func explain(file string, data []byte, scope Scope, err error) error {
 	reason := strings.TrimPrefix(decode.Error(), "toml: ")
 	for name, at := range locate(data) {
 		k, known := Find(name)
-		if known && at.line == line {
+		if known && at.line == line && column > at.column { // at the value, not at the key
 			return fault.New(fault.Usage, CodeValue, "%s is %s", k.Name, article(k.Kind)).On("config", position(file, line, column))
 		}
 	}
@@ -153,7 +153,7 @@ func locate(data []byte) map[string]place {
 		}
 		node := key.Node()
 		name := string(node.Data)
-		at := p.Shape(p.Range(node.Data)).Start
+		at := p.Shape(node.Raw).Start
 		pl := place{line: at.Line, column: at.Column}
 		if v := e.Value(); v != nil && v.Raw.Length > 0 {
 			pl.start, pl.end = int(v.Raw.Offset), int(v.Raw.Offset+v.Raw.Length)
