@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"path/filepath"
@@ -183,10 +182,4 @@ func newLog(w io.Writer, verbose int) *slog.Logger {
 // can type, and neither --json nor --no-tui nor a dumb terminal forbids it.
 func (a *App) Interactive() bool {
 	return a.Env.StdinTTY && a.Env.StdoutTTY && !a.JSON && !a.NoTUI && a.Env.Getenv("TERM") != "dumb"
-}
-
-// Connect finds the model server and the model, starting the private server if
-// set-up made one. It never installs or pulls. model is the --model flag, or "".
-func (a *App) Connect(ctx context.Context, model string) (*Backend, error) {
-	return connect(ctx, a, model)
 }

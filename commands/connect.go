@@ -2,36 +2,163 @@ package commands
 
 import (
 	"context"
+	"errors"
+	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/bitactor/cf/commands/config"
+	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/llm"
 	"github.com/bitactor/cf/llm/embedded"
+	"github.com/bitactor/cf/llm/ollama"
+	"github.com/bitactor/cf/llm/openai"
+	"github.com/bitactor/cf/llm/profile"
+	"github.com/bitactor/cf/setup"
 )
 
-// located is where a model server is.
-type located struct {
-	URL, Source, Version string
-	Warnings             []string
+// Connect finds the model server and the model, starting the private server if
+// set-up made one. It never installs or pulls. model is the --model flag, or "".
+// The caller emits Backend.Event and calls Backend.Release when it is done.
+func (a *App) Connect(ctx context.Context, model string) (*Backend, error) {
+	c, err := a.Config()
+	if err != nil {
+		return nil, err
+	}
+	if model == "" {
+		model = c.Model
+	}
+	server, err := a.locate(ctx, c, true)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range server.Warnings {
+		a.Events().Emit(event.Note{Level: "warn", Text: w})
+	}
+	b := &Backend{Release: func() {}}
+	if server.Source == setup.Private {
+		b.Release = embedded.Hold(a.paths().Server())
+	}
+	if err := a.prepare(ctx, c, b, server, model); err != nil {
+		b.Release()
+		return nil, err
+	}
+	return b, nil
 }
 
-func connect(context.Context, *App, string) (*Backend, error) {
-	return nil, fault.New(fault.Unreachable, "no-server", "no model server is wired yet")
+// prepare chooses the model and asks the server all that a verb needs of it.
+func (a *App) prepare(ctx context.Context, c *config.Config, b *Backend, server setup.Server, model string) error {
+	p, err := a.open(c, server.URL)
+	if err != nil {
+		return err
+	}
+	b.Provider = p
+	models, err := p.List(ctx)
+	if err != nil {
+		return err
+	}
+	chosen, why, err := setup.ChooseModel(models, model, memoryOf(ctx))
+	if err != nil {
+		return err
+	}
+	if b.Model, err = p.Show(ctx, chosen.Name); err != nil {
+		return err
+	}
+	if b.Model.Remote != "" && !c.AllowRemoteHosts {
+		return fault.New(fault.Usage, llm.CodeRemoteHost, "the model runs on %s, not on this machine", b.Model.Remote).On("choose model", b.Model.Name).
+			Hint("what is read would leave this machine; to allow it: cf config set allow_remote_hosts true")
+	}
+	if b.Window, err = p.Window(ctx, chosen.Name); err != nil {
+		return err
+	}
+	if b.Counter, err = p.Counter(ctx, chosen.Name); err != nil {
+		return err
+	}
+	for _, text := range p.Guarantees() {
+		a.Events().Emit(event.Note{Level: "info", Text: "this kind of server can't promise: " + text})
+	}
+	if b.Window.Spill {
+		a.Events().Emit(event.Note{Level: "warn", Text: "the model does not fit the GPU: part of it runs on the CPU, slower"})
+	}
+	b.Event = event.Model{Name: b.Model.Name, Server: server.URL, Source: server.Source, Why: why,
+		Context: b.Window.Context, GPUShare: b.Window.GPUShare}
+	return nil
 }
 
-// serverDir is the folder of the private server's state, "" without a home.
-func (a *App) serverDir() string {
-	if a.Env.Paths.State == "" {
+// locate finds the model server; start allows the private one to be started.
+func (a *App) locate(ctx context.Context, c *config.Config, start bool) (setup.Server, error) {
+	o := setup.LocateOptions{Paths: a.paths(), Environ: a.Env.Environ, Host: c.Host, Provider: c.Provider, Events: a.Events()}
+	if start {
+		argv, err := serveArgv()
+		if err != nil {
+			return setup.Server{}, err
+		}
+		o.Serve = argv
+	}
+	if c.Host == "" && c.Provider == "openai" {
+		return setup.Server{}, fault.New(fault.Usage, "no-host", "the provider openai needs a host").
+			Hint("cf config set host http://127.0.0.1:8080/v1")
+	}
+	server, err := setup.Locate(ctx, o)
+	var f *fault.Error
+	if err != nil && !start && c.Host == "" && errors.As(err, &f) && f.Kind == fault.Unreachable {
+		if s, running := embedded.Read(o.Paths.Server()); running && s.Status == embedded.Ready {
+			return setup.Server{URL: s.URL, Source: setup.Private, Version: s.Version}, nil
+		}
+	}
+	return server, err
+}
+
+// serveArgv is how this very cf is started as the private server's supervisor.
+func serveArgv() ([]string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fault.New(fault.Failed, "no-executable", "%w", err).On("start private server", "")
+	}
+	return []string{self, "serve-model"}, nil
+}
+
+// open returns the provider for the server at url. It connects to nothing.
+func (a *App) open(c *config.Config, url string) (llm.Provider, error) {
+	if c.Provider == "openai" {
+		return openai.New(openai.Options{URL: url, APIKey: a.apiKey(c), AllowRemote: c.AllowRemoteHosts, Events: a.Events(), Context: c.ContextMax})
+	}
+	return ollama.New(ollama.Options{
+		URL: url, AllowRemote: c.AllowRemoteHosts, Events: a.Events(), ContextMax: c.ContextMax,
+		CacheDir: a.cacheDir("vocabularies"), Profiles: profile.Open(a.cacheDir("profiles")),
+	})
+}
+
+func (a *App) apiKey(c *config.Config) string {
+	if c.APIKeyEnv == "" {
 		return ""
 	}
-	return filepath.Join(a.Env.Paths.State, "server")
+	return a.Env.Getenv(c.APIKeyEnv)
+}
+
+// cacheDir is "" where there is no place for a cache.
+func (a *App) cacheDir(name string) string {
+	if a.Env.Paths.Cache == "" {
+		return ""
+	}
+	return filepath.Join(a.Env.Paths.Cache, name)
+}
+
+// paths are the folders of set-up and the private server.
+func (a *App) paths() setup.Paths {
+	return setup.Paths{State: a.Env.Paths.State, Cache: a.Env.Paths.Cache, Data: a.Env.Paths.Data}
+}
+
+// memoryOf is what a model may fill: the larger of main and GPU memory, in
+// bytes; 0 = unknown.
+func memoryOf(ctx context.Context) int64 {
+	m := ollama.SystemMemory(ctx)
+	return max(m.Main, m.GPU)
 }
 
 // private says where the private server stands, from its files alone.
 func (a *App) private() PrivateStatus {
-	dir := a.serverDir()
+	dir := a.paths().Server()
 	if dir == "" {
 		return PrivateStatus{State: "none", Why: "there is no place for it: HOME is unset"}
 	}
@@ -40,24 +167,14 @@ func (a *App) private() PrivateStatus {
 		return PrivateStatus{State: "none", Why: "cf setup makes one if no other server is found"}
 	}
 	p := PrivateStatus{State: "asleep", Version: install.Version, Model: install.Model}
+	if install.CPUOnly {
+		p.Why = "built for the CPU only"
+	}
 	if state, running := embedded.Read(dir); running {
-		p.State, p.URL, p.Why = string(state.Status), state.URL, state.Reason
+		p.State, p.URL = string(state.Status), state.URL
+		if state.Reason != "" {
+			p.Why = state.Reason
+		}
 	}
 	return p
-}
-
-func (a *App) locate(ctx context.Context, c *config.Config, start bool) (located, error) {
-	return located{}, fault.New(fault.Unreachable, llm.CodeRefused, "no model server answers").Hint("cf setup makes this machine ready")
-}
-
-func (a *App) open(c *config.Config, url string) (llm.Provider, error) {
-	return nil, fault.New(fault.Unreachable, "no-server", "no model server is wired yet")
-}
-
-func chooseModel(_ context.Context, models []llm.Model, configured string) (llm.Model, string, error) {
-	i := slices.IndexFunc(models, func(m llm.Model) bool { return configured == "" || m.Name == configured })
-	if i < 0 {
-		return llm.Model{}, "", noModel("")
-	}
-	return models[i], "first", nil
 }

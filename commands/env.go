@@ -12,9 +12,9 @@ type Env struct {
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
 	Environ        []string // "NAME=value", for programs that need the user's whole environment
-	Dir            string // working directory, absolute
-	StdinTTY       bool   // a person can type
-	StdoutTTY      bool   // a person reads stdout: colour and the terminal interface are allowed
+	Dir            string   // working directory, absolute
+	StdinTTY       bool     // a person can type
+	StdoutTTY      bool     // a person reads stdout: colour and the terminal interface are allowed
 	StderrTTY      bool
 	Width, Height  int // of the terminal; 0 = unknown
 	Now            func() time.Time

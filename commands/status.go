@@ -9,6 +9,7 @@ import (
 
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/llm"
+	"github.com/bitactor/cf/setup"
 	"github.com/spf13/cobra"
 )
 
@@ -112,7 +113,7 @@ func (a *App) status(ctx context.Context) (Status, error) {
 		s.Ready = true
 		return s, nil
 	}
-	if s.Private.State == "asleep" && s.Private.Model != "" && s.Server.Source != "configured" {
+	if s.Private.State == "asleep" && s.Private.Model != "" && s.Server.Source != setup.Configured {
 		s.Ready, s.Why = true, "the private server starts when it is needed"
 		return s, nil
 	}
@@ -143,7 +144,7 @@ func (a *App) askServer(ctx context.Context, s *Status) error {
 	}
 	s.Server = ServerStatus{Provider: c.Provider, URL: c.Host}
 	if c.Host != "" {
-		s.Server.Source = "configured"
+		s.Server.Source = setup.Configured
 	}
 	server, err := a.locate(ctx, c, false)
 	if err != nil {
@@ -169,7 +170,7 @@ func (a *App) askServer(ctx context.Context, s *Status) error {
 			}
 		}
 	}
-	chosen, why, err := chooseModel(ctx, models, c.Model)
+	chosen, why, err := setup.ChooseModel(models, c.Model, memoryOf(ctx))
 	if err != nil {
 		return err
 	}
@@ -226,12 +227,6 @@ func (a *App) modelNames(ctx context.Context) ([]string, error) {
 		names = append(names, strings.ReplaceAll(m.Name, "\t", " "))
 	}
 	return names, nil
-}
-
-// noModel says that the server holds nothing that can chat.
-func noModel(url string) error {
-	return fault.New(fault.ModelMissing, llm.CodeNoModel, "the server holds no model that can answer").
-		On("choose model", url).Hint("cf setup fetches one")
 }
 
 func count(n int, what string) string {

@@ -71,6 +71,9 @@ func (s Status) modelRows(add func(string, string, ...string)) {
 			state = "used"
 		}
 		var detail []string
+		if m.Used && m.Loaded {
+			detail = append(detail, "in memory")
+		}
 		if m.Bytes > 0 {
 			detail = append(detail, view.Bytes(m.Bytes))
 		}
