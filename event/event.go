@@ -41,6 +41,7 @@ type State string
 
 // The states.
 const (
+	Planned State = "planned" // would be done: the outcome of a dry run
 	Begin   State = "begin"
 	Done    State = "done"
 	Skipped State = "skipped" // nothing to do: it was so already, or a flag said so

@@ -63,6 +63,7 @@ type Install struct {
 	Models   string `json:"models"`             // model store; "" = Ollama's own default
 	Home     string `json:"home"`               // HOME of the server; "" = the user's own
 	Model    string `json:"model,omitempty"`    // the model that set-up chose
+	CPU      string `json:"cpu,omitempty"`      // which CPU it was built for, as set-up names it
 	Portable bool   `json:"portable,omitempty"` // built for any CPU of this kind
 }
 
