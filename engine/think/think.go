@@ -5,14 +5,17 @@
 // events (what was read, cut, absent, left out), then for each section
 // Section{Begin}, Text pieces as they stream, Section{Done or Missing}; a Call
 // after each model call; Plan when there are steps; Saved when the session was
-// stored. Notes may come anywhere. It never writes to the project outside
+// stored. Notes may come anywhere. A second Section{Begin} for a section voids
+// the text that came for it before: it could not be used, and is asked for
+// again. Section "steps" has no Text; its outcome is the Plan. It never writes to the project outside
 // .cf/sessions, never runs what a model wrote and never pulls a model.
 //
 // Invariants:
 //  1. A section's text is the model's own: nothing is made up, and text that
 //     only repeats the prompt counts as no answer.
-//  2. A conversation is only appended to: the prompt of call N+1 starts with
-//     the prompt of call N.
+//  2. The kept conversation is only appended to: what is sent next starts, byte
+//     for byte, with what is kept. A reply that could not be used is not kept;
+//     its section is asked for anew on the same system text, files and task.
 //  3. No prompt is sent that does not fit the window with its reply; what was
 //     left out to make it fit is reported as a Read or a Note.
 //  4. A turn that fails or is cancelled leaves its session as it was.
@@ -36,6 +39,7 @@ type Thinker struct {
 	Model    llm.Model
 	Window   llm.Window
 	Counter  llm.Counter
+	Words    *prompts.Words // never nil
 	Read     Reader         // nil: nothing is read
 	Profiles Profiles       // nil: the layout is decided by size and nothing is learnt
 	Store    *session.Store // nil: nothing is stored (--dry-run)
@@ -44,17 +48,19 @@ type Thinker struct {
 
 	Temperature float64 // 0..2, as sent to the server
 	Seed        int64
+	MaxTokens   int  // longest reply of one call; 0 leaves it to the model's size
+	Think       bool // let a thinking model think
+	ThinkTokens int  // cap of its thought; 0 means llm.DefaultThinkTokens
 }
 
-// Reader reads what the task and its contexts name, at most budget tokens of it
-// by count, and tells what happened to each piece.
+// Reader reads what the task and its contexts name, at most Budget tokens of it
+// by Count, and tells what happened to each piece. It emits no events.
 type Reader func(ctx context.Context, q Query) (Material, error)
 
 // Query is what a Reader is asked for.
 type Query struct {
 	Task     string
 	Contexts []string              // TEXT, @FILE or @DIR
-	Named    bool                  // only what the task and the contexts name, no outline of the folder
 	Budget   int                   // tokens
 	Count    func(text string) int // tokens of a text
 }
@@ -107,5 +113,5 @@ func (t *Thinker) Prompts(ctx context.Context, in Input) ([]event.Prompt, error)
 // Material is what a Reader found.
 type Material struct {
 	Pieces []prompts.File // in the order in which they go into the prompt
-	Reads  []event.Read   // the reader has already reported these
+	Reads  []event.Read   // one for each thing considered
 }

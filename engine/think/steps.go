@@ -1,0 +1,111 @@
+package think
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/bitactor/cf/event"
+	"github.com/bitactor/cf/llm"
+	"github.com/bitactor/cf/prompts"
+)
+
+// How the steps were got.
+const (
+	fromSchema   = "schema"
+	fromRepaired = "repaired"
+	fromSecond   = "second-ask"
+	fromLines    = "lines"
+)
+
+// steps asks for the files of the plan: as JSON, once more with what was wrong,
+// then as plain lines. Nothing is made up if all three fail.
+func (k *talk) steps(ctx context.Context) error {
+	k.emit(event.Section{ID: prompts.Steps.ID, Title: prompts.Steps.Title, State: event.Begin})
+	text, err := k.Words.Steps()
+	if err != nil {
+		return err
+	}
+	question := k.question(text)
+	reply, found, repaired, problems, err := k.list(ctx, append(k.conversation(), question))
+	if err != nil {
+		return err
+	}
+	source, exchange := fromSchema, []llm.Message{question, {Role: llm.Assistant, Content: reply}}
+	if repaired {
+		source = fromRepaired
+	}
+	if len(problems) > 0 && k.fits(exchange, k.sizes.steps) {
+		var again string
+		if again, err = k.Words.StepsAgain(problems); err != nil {
+			return err
+		}
+		more := append(exchange, llm.Message{Role: llm.User, Content: again})
+		reply, better, _, _, err := k.list(ctx, append(k.conversation(), more...))
+		if err != nil {
+			return err
+		}
+		if len(better) > len(found) {
+			found, source, exchange = better, fromSecond, append(more, llm.Message{Role: llm.Assistant, Content: reply})
+		}
+	}
+	if len(found) == 0 {
+		if found, exchange, err = k.lines(ctx); err != nil {
+			return err
+		}
+		source = fromLines
+	}
+	if len(found) == 0 {
+		k.emit(event.Section{ID: prompts.Steps.ID, Title: prompts.Steps.Title, State: event.Missing, Why: "not answered: the model named no file"})
+		return nil
+	}
+	k.keep(exchange...)
+	k.plan(found, source)
+	return nil
+}
+
+// list asks for the steps as JSON.
+func (k *talk) list(ctx context.Context, messages []llm.Message) (reply string, found []prompts.Step, repaired bool, problems []string, err error) {
+	r, why, err := k.call(ctx, llm.Request{Name: prompts.Steps.ID, Messages: messages, Schema: prompts.StepsSchema(), MaxTokens: k.sizes.steps}, nil)
+	if err != nil {
+		return "", nil, false, nil, err
+	}
+	if why != "" {
+		return "", nil, false, []string{why}, nil
+	}
+	found, repaired, problems = prompts.ParseSteps(r.Text)
+	if r.Stop == llm.StopLength && repaired && len(found) > 1 {
+		found = found[:len(found)-1] // the reply ended inside it
+	}
+	return r.Text, found, repaired, problems, nil
+}
+
+// lines asks for the steps as plain lines.
+func (k *talk) lines(ctx context.Context) ([]prompts.Step, []llm.Message, error) {
+	text, err := k.Words.StepsLines()
+	if err != nil {
+		return nil, nil, err
+	}
+	question := k.question(text)
+	r, _, err := k.call(ctx, llm.Request{Name: prompts.Steps.ID, Messages: append(k.conversation(), question), MaxTokens: k.sizes.steps}, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	return prompts.ParseLines(r.Text), []llm.Message{question, {Role: llm.Assistant, Content: r.Text}}, nil
+}
+
+// fits tells whether the conversation with more and a reply is inside the window.
+func (k *talk) fits(more []llm.Message, reply int) bool {
+	return prompts.Room(k.Window.Context, reply, k.Counter, append(k.conversation(), more...)) > 0
+}
+
+func (k *talk) plan(found []prompts.Step, source string) {
+	k.turn.StepsSource = source
+	for _, s := range found {
+		k.turn.Steps = append(k.turn.Steps, event.PlanStep{Path: s.Path, Action: s.Action, Why: s.Why, Block: s.Block})
+	}
+	if source != fromSchema {
+		k.note("info", fmt.Sprintf("the steps were read from a reply that was not sound JSON (%s)", source))
+	}
+	k.emit(event.Plan{Steps: k.turn.Steps})
+	k.emit(event.Section{ID: prompts.Steps.ID, Title: prompts.Steps.Title, State: event.Done})
+}

@@ -1,0 +1,205 @@
+package prompts
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/invopop/jsonschema"
+	"github.com/kaptinlin/jsonrepair"
+	validate "github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// Step is one file of a plan, as the model writes it.
+type Step struct {
+	Path   string `json:"path" jsonschema:"minLength=1,maxLength=120"`
+	Action string `json:"action" jsonschema:"enum=create,enum=change,enum=test,enum=document"`
+	Why    string `json:"why" jsonschema:"minLength=1,maxLength=240"`
+	Block  string `json:"block,omitempty" jsonschema:"maxLength=60"`
+}
+
+// StepList is the reply of the steps signature.
+type StepList struct {
+	Files []Step `json:"files" jsonschema:"minItems=1,maxItems=12"`
+}
+
+// filesMax is the maxItems of StepList, for lists that come as lines.
+const filesMax = 12
+
+// schema is the JSON schema of StepList and its validator, made on first use.
+var schema = sync.OnceValues(func() (json.RawMessage, *validate.Schema) {
+	reflector := jsonschema.Reflector{DoNotReference: true, Anonymous: true}
+	made := reflector.Reflect(&StepList{})
+	made.Version = "" // servers turn the schema into a grammar; they need no dialect
+	raw, err := json.Marshal(made)
+	if err != nil {
+		panic(err) // a Go type of ours
+	}
+	parsed, err := validate.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		panic(err)
+	}
+	compiler := validate.NewCompiler()
+	if err := compiler.AddResource("steps.json", parsed); err != nil {
+		panic(err)
+	}
+	return raw, compiler.MustCompile("steps.json")
+})
+
+// StepsSchema returns the JSON schema that a reply with steps must satisfy.
+func StepsSchema() json.RawMessage {
+	raw, _ := schema()
+	return raw
+}
+
+// replyBytesMax bounds what ParseSteps looks at.
+const replyBytesMax = 256 << 10
+
+// ParseSteps reads a reply with steps. Broken JSON is repaired first (repaired
+// tells so). What is then still wrong is in problems, in words fit to be shown
+// to the model; steps holds the files that are sound all the same.
+func ParseSteps(reply string) (steps []Step, repaired bool, problems []string) {
+	if len(reply) > replyBytesMax {
+		return nil, false, []string{fmt.Sprintf("the reply is over %d bytes", replyBytesMax)}
+	}
+	text := jsonPart(reply)
+	if text == "" {
+		return nil, false, []string{"the reply holds no JSON object"}
+	}
+	if !json.Valid([]byte(text)) {
+		mended, err := jsonrepair.Repair(text)
+		if err != nil || !json.Valid([]byte(mended)) {
+			return nil, false, []string{"the reply is no valid JSON"}
+		}
+		text, repaired = mended, true
+	}
+	problems = violations(text)
+	var list StepList
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		return nil, repaired, append(problems, "the values have the wrong types")
+	}
+	steps, bad := sound(list.Files)
+	return steps, repaired, append(problems, bad...)
+}
+
+// jsonPart returns the reply from its first brace on, without a closing fence.
+func jsonPart(reply string) string {
+	start := strings.IndexAny(reply, "{[")
+	if start < 0 {
+		return ""
+	}
+	text := reply[start:]
+	if end := strings.LastIndexAny(text, "}]"); end >= 0 && strings.Contains(text[end:], "```") {
+		text = text[:end+1]
+	}
+	return strings.TrimSpace(text)
+}
+
+// problemsMax bounds what is sent back to the model.
+const problemsMax = 5
+
+func violations(text string) []string {
+	_, compiled := schema()
+	value, err := validate.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		return []string{"the reply is no valid JSON"}
+	}
+	var invalid *validate.ValidationError
+	if err := compiled.Validate(value); !errors.As(err, &invalid) {
+		return nil
+	}
+	var out []string
+	for _, line := range strings.Split(invalid.Error(), "\n")[1:] {
+		if line = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "-")); line != "" && len(out) < problemsMax {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+// sound returns the usable steps, each path once, and what is wrong with the
+// others.
+func sound(all []Step) (steps []Step, problems []string) {
+	taken := map[string]bool{}
+	for _, s := range all {
+		s.Path = strings.TrimPrefix(strings.TrimSpace(s.Path), "./")
+		s.Why = strings.TrimSpace(s.Why)
+		switch {
+		case s.Why == "" || strings.Trim(s.Why, ". ") == "":
+			if len(problems) < problemsMax {
+				problems = append(problems, fmt.Sprintf("%.60q has no reason", s.Path))
+			}
+			continue
+		case !soundPath(s.Path):
+			if len(problems) < problemsMax {
+				problems = append(problems, fmt.Sprintf("%.60q is no relative path of a file", s.Path))
+			}
+			continue
+		case taken[s.Path] || len(steps) == filesMax:
+			continue
+		}
+		if !slices.Contains([]string{"create", "change", "test", "document"}, s.Action) {
+			s.Action = "create"
+		}
+		taken[s.Path] = true
+		steps = append(steps, s)
+	}
+	return steps, problems
+}
+
+// soundPath tells whether a model may name this path: relative, clean, with
+// slashes, below the root, and printable.
+func soundPath(p string) bool {
+	if p == "" || len(p) > 200 || !utf8.ValidString(p) || p != path.Clean(p) || path.IsAbs(p) || p == "." {
+		return false
+	}
+	if strings.HasPrefix(p, "~") || strings.ContainsAny(p, "\\:*?\"<>|") || strings.HasSuffix(p, " ") {
+		return false
+	}
+	if p == ".." || strings.HasPrefix(p, "../") || p == ".git" || strings.HasPrefix(p, ".git/") {
+		return false
+	}
+	if strings.IndexFunc(p, unicode.IsLetter) < 0 {
+		return false
+	}
+	return strings.IndexFunc(p, func(c rune) bool { return !unicode.IsPrint(c) }) < 0
+}
+
+// lineStep matches a line that names a file: a bullet or a number, the path,
+// perhaps in backticks or bold, then what it is for.
+var lineStep = regexp.MustCompile("^(?:[-*+•]|[0-9]{1,2}[.)])?\\s*(?:(?i:(create|change|test|document))\\s+)?[`*\"]{0,3}([A-Za-z0-9_.@-]+(?:/[A-Za-z0-9_.@-]+)*)[`*\"]{0,3}\\s*(?:[-–—:]+|\\s)\\s*(.+)$")
+
+// ParseLines reads steps from plain lines, "path - why". A line counts only if
+// its path has a slash or an extension, so that prose does not.
+func ParseLines(reply string) []Step {
+	if len(reply) > replyBytesMax {
+		reply = reply[:replyBytesMax]
+	}
+	var all []Step
+	for line := range strings.Lines(reply) {
+		m := lineStep.FindStringSubmatch(strings.TrimSpace(line))
+		if m == nil || !fileLike(m[2]) {
+			continue
+		}
+		action := strings.ToLower(m[1])
+		if action == "" {
+			action = "create"
+		}
+		all = append(all, Step{Path: m[2], Action: action, Why: strings.Trim(m[3], "`*\" ")})
+	}
+	steps, _ := sound(all)
+	return steps
+}
+
+func fileLike(p string) bool {
+	ext := path.Ext(p)
+	return len(ext) > 1 && len(ext) <= 9 && len(ext) < len(p) && strings.IndexFunc(ext[1:], unicode.IsLetter) >= 0
+}
