@@ -40,24 +40,25 @@ func (g *gatherer) folder(f folder, share int, named *named) error {
 		return err
 	}
 	var pieces []Piece
-	unread := 0
+	unread, skipped := 0, 0
 	for _, rel := range order {
 		label := f.labelOf(rel)
 		if g.taken[label] {
 			continue
 		}
 		g.taken[label] = true
-		room := min(g.percent(filePercent), g.left()-floor)
-		if room <= 0 && unread >= reportMax {
+		if unread >= reportMax { // the budget is used up but for crumbs
 			unread++
 			continue
 		}
 		d, err := load(f.tree, rel, label)
 		if err != nil {
-			g.report(event.Read{Path: label, State: "skipped", Why: reason(err)})
+			if skipped++; skipped <= reportMax {
+				g.report(event.Read{Path: label, State: "skipped", Why: reason(err)})
+			}
 			continue
 		}
-		if p, ok := g.place(d, room); ok {
+		if p, ok := g.place(d, min(g.percent(filePercent), g.left()-floor)); ok {
 			pieces = append(pieces, p)
 		} else {
 			unread++
@@ -65,6 +66,9 @@ func (g *gatherer) folder(f folder, share int, named *named) error {
 	}
 	if more := unread - reportMax; more > 0 {
 		g.report(event.Read{Path: f.label, State: "left-out", Why: plural(more, "more file") + ": the budget of tokens is used up"})
+	}
+	if more := skipped - reportMax; more > 0 {
+		g.report(event.Read{Path: f.label, State: "skipped", Why: plural(more, "more file") + ": binary, too big or secret"})
 	}
 	slices.SortFunc(pieces, func(a, b Piece) int { return strings.Compare(a.Path, b.Path) })
 	g.out.Pieces = append(g.out.Pieces, pieces...)
