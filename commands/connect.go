@@ -99,6 +99,11 @@ func (a *App) locate(ctx context.Context, c *config.Config, start bool) (setup.S
 		return setup.Server{}, fault.New(fault.Usage, "no-host", "the provider openai needs a host").
 			Hint("cf config set host http://127.0.0.1:8080/v1")
 	}
+	if c.Host != "" { // refuses a host that may not be used before anything is sent to it
+		if _, err := a.open(c, c.Host); err != nil {
+			return setup.Server{}, err
+		}
+	}
 	server, err := setup.Locate(ctx, o)
 	var f *fault.Error
 	if err != nil && !start && c.Host == "" && errors.As(err, &f) && f.Kind == fault.Unreachable {

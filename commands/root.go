@@ -107,10 +107,23 @@ func newRoot(a *App) *cobra.Command {
 	return root
 }
 
+// askFlags are the settings that every verb which asks a model takes as flags.
+var askFlags = []string{"model", "host", "provider", "context_max", "max_tokens", "temperature", "seed", "think", "think_tokens"}
+
 // wire gives every command of the tree what all of them share.
 func wire(a *App, cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		wire(a, sub)
+	}
+	if cmd.Annotations[annotEffect] == effectAsk {
+		for _, name := range askFlags {
+			if k, _ := config.Find(name); cmd.Flags().Lookup(k.Flag) == nil {
+				configFlags(cmd, name)
+			}
+		}
+	}
+	if cmd.Flags().Lookup("model") != nil {
+		_ = cmd.RegisterFlagCompletionFunc("model", a.completeModel()) // an error means that the verb has its own
 	}
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {

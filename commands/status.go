@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -118,22 +119,31 @@ func (a *App) status(ctx context.Context) (Status, error) {
 		return s, nil
 	}
 	s.Why = oneLine(down.Error())
+	var f *fault.Error
+	if errors.As(down, &f) && len(fault.HintsOf(down)) == 0 {
+		f.Hint(s.Server.Hints...)
+	}
 	return s, down
 }
 
-// serverStatus fills in the server and its models.
+// serverStatus fills in the server and its models. Its error is Unreachable or
+// ModelMissing; in the latter case the server itself is up.
 func (a *App) serverStatus(ctx context.Context, s *Status) error {
 	ctx, cancel := context.WithTimeout(ctx, serverLimit)
 	defer cancel()
 	err := a.askServer(ctx, s)
-	if err == nil {
-		return nil
+	if err == nil || kindOf(err) == fault.ModelMissing {
+		return err
 	}
-	if kindOf(err) == fault.Interrupted { // our own limit: status ends on time
-		err = fault.New(fault.Unreachable, llm.CodeConnect, "no answer within %s", serverLimit).
-			On("status", s.Server.URL).Hint("cf setup makes this machine ready")
+	hints := fault.HintsOf(err)
+	switch {
+	case ctx.Err() != nil: // our own limit: status ends on time
+		err = fault.New(fault.Unreachable, llm.CodeConnect, "no answer within %s", serverLimit).On("status", s.Server.URL)
+		hints = []string{"cf setup makes this machine ready"}
+	default:
+		err = fault.New(fault.Unreachable, fault.CodeOf(err), "%s", oneLine(err.Error()))
 	}
-	s.Server.Error, s.Server.Hints = oneLine(err.Error()), fault.HintsOf(err)
+	s.Server.Error, s.Server.Hints = oneLine(err.Error()), hints
 	return err
 }
 
