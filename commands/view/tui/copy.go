@@ -26,12 +26,10 @@ func (m *model) copyText(what, text string) tea.Cmd {
 	if base64.StdEncoding.EncodedLen(len(text)) > clipboardBytes {
 		return m.say(fmt.Sprintf("%s is too long for a terminal's clipboard: it is printed when you leave", what))
 	}
-	seq := clipboard(m.opt.Getenv, text)
-	send := func() tea.Msg {
-		_, _ = io.WriteString(m.out, seq)
-		return nil
+	if _, err := io.WriteString(m.out, clipboard(m.opt.Getenv, text)); err != nil {
+		return m.say("the terminal took no copy: " + err.Error())
 	}
-	return tea.Batch(send, m.say(fmt.Sprintf("sent to the clipboard: %s, %s characters", what, thousands(utf8.RuneCountInString(text)))))
+	return m.say(fmt.Sprintf("sent to the clipboard: %s, %s characters", what, thousands(utf8.RuneCountInString(text))))
 }
 
 // clipboard returns the sequence that sets the clipboard. Inside tmux it is sent

@@ -42,13 +42,13 @@ func (m *model) bodyHeight() int {
 func (m *model) inputHeight() int { return min(m.input.height(), max(1, (m.height-4)/2)) }
 
 // View draws the screen, one row a line, each at most as wide as the screen.
-func (m *model) View() (frame string) {
-	defer func() {
-		if v := recover(); v != nil {
-			m.fail(newPanicError(v))
-			frame = ""
-		}
-	}()
+func (m *model) View() string {
+	frame := ""
+	m.guard(func() { frame = m.draw() })
+	return frame
+}
+
+func (m *model) draw() string {
 	if m.width < minWidth || m.height < minHeight {
 		return m.tooSmall()
 	}
@@ -185,7 +185,10 @@ func (m *model) ruleRow() string {
 	if rest := m.maxTop() - m.first(); rest > 0 && !m.help {
 		right = fmt.Sprintf("%s more rows", thousands(rest))
 	}
-	room := m.width - ansi.StringWidth(right) - 8
+	room := m.width - 6
+	if right != "" {
+		room -= ansi.StringWidth(right) + 2
+	}
 	if room < 10 {
 		right, room = "", m.width-6
 	}

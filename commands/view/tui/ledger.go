@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/charmbracelet/bubbles/help"
-	"github.com/charmbracelet/bubbles/key"
 	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/x/ansi"
 
@@ -50,22 +48,22 @@ func (m *model) activity() (string, lipgloss.Style) {
 // waiting explains what the model does before its first token.
 func (m *model) waiting(at string) string {
 	waited := m.elapsed()
-	s := "waiting for the first token " + at
+	s := "waiting for the model " + at
 	if waited < hintAfter {
 		return s
 	}
 	n := m.turn.tokensRead()
 	switch {
 	case waited >= coldAfter && m.lastCall() == nil:
-		s += ": a cold model is loaded first"
+		s += ": a cold one is loaded first"
 	case n > 0:
-		s += fmt.Sprintf(": the model reads %s tokens", thousands(n))
+		s += fmt.Sprintf(": it reads %s tokens", thousands(n))
 		if c := m.lastCall(); c != nil && c.Prefill > 0 && c.PromptTokens > c.ReusedTokens {
 			rate := float64(c.PromptTokens-c.ReusedTokens) / c.Prefill.Seconds()
 			s += fmt.Sprintf(", about %.0f s", float64(n)/rate)
 		}
 	default:
-		s += ": the model reads the prompt"
+		s += ": it reads the prompt"
 	}
 	return s
 }
@@ -137,7 +135,7 @@ func (m *model) ledger() []string {
 		if window > 0 {
 			items = append(items, thousands(window)+" tokens of context")
 		}
-		return items
+		return m.addSession(items)
 	}
 	if used := c.PromptTokens + c.OutputTokens; window > 0 {
 		items = append(items, fmt.Sprintf("context %d%% of %s", used*100/window, thousands(window)))
@@ -146,7 +144,7 @@ func (m *model) ledger() []string {
 		items = append(items, fmt.Sprintf("%.0f tokens/s", float64(c.OutputTokens)/s))
 	}
 	if c.PromptTokens > 0 {
-		items = append(items, fmt.Sprintf("reused %d%%", c.ReusedTokens*100/c.PromptTokens))
+		items = append(items, fmt.Sprintf("reused %d%%", (c.ReusedTokens*100+c.PromptTokens/2)/c.PromptTokens))
 	}
 	if c.Reloaded {
 		items = append(items, "model reloaded")
@@ -154,38 +152,42 @@ func (m *model) ledger() []string {
 	if c.FirstToken > 0 {
 		items = append(items, fmt.Sprintf("first token %.1f s", c.FirstToken.Seconds()))
 	}
-	if id := m.session(); id != "" {
+	return m.addSession(items)
+}
+
+func (m *model) addSession(items []string) []string {
+	if id := oneLine(m.clean(m.session())); id != "" {
 		items = append(items, "session "+id)
 	}
 	return items
 }
 
-// helpRow is the help bar.
+// helpRow is the help bar: what does not fit is left off at the end.
 func (m *model) helpRow() string {
+	row, width := strings.Repeat(" ", m.margin()), m.margin()
 	if m.help {
-		return strings.Repeat(" ", m.margin()) + m.theme.dim.Render("any key closes, up and down scroll")
+		return row + m.theme.dim.Render("any key closes, up and down scroll")
 	}
-	h := help.New()
-	h.Width = m.width - 2*m.margin()
-	h.Ellipsis = m.ellipsis()
-	h.ShortSeparator = "  "
-	h.Styles = help.Styles{
-		Ellipsis: m.theme.dim, ShortKey: m.theme.text, ShortDesc: m.theme.dim, ShortSeparator: m.theme.dim,
-	}
-	var bs []key.Binding
-	for _, b := range briefs(m.area, m.busy(), m.plan() != nil) {
-		k := b.key
+	for i, b := range briefs(m.area, m.busy(), m.plan() != nil) {
 		if m.glyphs == &asciiGlyphs {
-			k = strings.ReplaceAll(k, "↑↓", "up down")
+			b.key = strings.ReplaceAll(b.key, "↑↓", "up down")
 		}
-		bs = append(bs, key.NewBinding(key.WithKeys(k), key.WithHelp(k, b.what)))
+		gap := ""
+		if i > 0 {
+			gap = "   "
+		}
+		width += len(gap) + ansi.StringWidth(b.key) + 1 + len(b.what)
+		if width > m.width-m.margin() {
+			break
+		}
+		row += gap + m.theme.text.Render(b.key) + " " + m.theme.dim.Render(b.what)
 	}
-	return strings.Repeat(" ", m.margin()) + h.ShortHelpView(bs)
+	return row
 }
 
-// helpRows is every key, one a row.
+// helpRows is every key, each with what it does beside it.
 func (m *model) helpRows() []string {
-	const column = 18
+	const column = 19
 	margin := strings.Repeat(" ", m.margin())
 	var rows []string
 	for i, g := range keyGroups() {
@@ -194,7 +196,14 @@ func (m *model) helpRows() []string {
 		}
 		rows = append(rows, margin+m.theme.accent.Render(g.title))
 		for _, b := range g.keys {
-			rows = append(rows, margin+m.theme.text.Render(pad(b.Help().Key, column))+m.theme.dim.Render(b.Help().Desc))
+			var what paragraph
+			what.append(b.Help().Desc)
+			what.wrap(max(8, m.textWidth()-column))
+			left := b.Help().Key
+			for i := range what.rows {
+				rows = append(rows, margin+m.theme.text.Render(pad(left, column))+m.theme.dim.Render(what.line(i)))
+				left = ""
+			}
 		}
 	}
 	return rows

@@ -57,12 +57,15 @@ type model struct {
 	helpTop       int
 	top           int  // first row of the document shown
 	follow        bool // stay at the end
+	kept          anchor
+	keptTop       int // top when kept was the place
 	fold          fold
 	mouse         bool
 	selected      *block // heading marked in reading
 	frame         int    // of the spinner
 
 	notice    string
+	noticeFor time.Duration
 	noticeN   int
 	lastBreak time.Time // of the last Ctrl-C
 	crash     *PanicError
@@ -75,7 +78,7 @@ func newModel(ctx context.Context, opt Options, out writer) *model {
 	g := glyphsFor(opt.Getenv)
 	m := &model{
 		opt: opt, queue: newQueue(), theme: &t, glyphs: g, input: newInput(&t, g), out: out,
-		width: opt.Width, height: opt.Height, follow: true, mouse: true, crashed: make(chan struct{}),
+		width: opt.Width, height: opt.Height, follow: true, mouse: true, noticeFor: noticeFor, crashed: make(chan struct{}),
 	}
 	m.ctx, m.cancel = context.WithCancel(ctx)
 	for _, e := range opt.Earlier {
@@ -108,7 +111,8 @@ func (m *model) clean(s string) string {
 
 // Init asks for the background, and runs the first task.
 func (m *model) Init() tea.Cmd {
-	cmds := []tea.Cmd{m.queue.wait, m.watchCrash, m.askBackground}
+	m.askBackground()
+	cmds := []tea.Cmd{m.queue.wait, m.watchCrash}
 	if strings.TrimSpace(m.opt.First) != "" {
 		m.input.history = append(m.input.history, m.opt.First)
 		m.input.at = len(m.input.history)
@@ -153,14 +157,13 @@ func (m *model) busy() bool {
 
 // Update takes one message. A panic in it, as in View, ends the session with
 // the terminal restored: Run returns it as an error.
-func (m *model) Update(msg tea.Msg) (next tea.Model, cmd tea.Cmd) {
-	defer func() {
-		if v := recover(); v != nil {
-			m.fail(newPanicError(v))
-			next, cmd = m, tea.Quit
-		}
-	}()
-	return m, m.update(msg)
+func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	var cmd tea.Cmd
+	m.guard(func() { cmd = m.update(msg) })
+	if m.crash != nil {
+		return m, tea.Quit
+	}
+	return m, cmd
 }
 
 func (m *model) update(msg tea.Msg) tea.Cmd {
@@ -173,9 +176,6 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 		m.wheel(msg)
 	case eventsMsg:
 		m.take()
-		if m.crash != nil {
-			return tea.Quit
-		}
 		return m.queue.wait
 	case tickMsg:
 		m.frame++
@@ -228,7 +228,7 @@ func (m *model) say(s string) tea.Cmd {
 	m.notice = s
 	m.noticeN++
 	n := m.noticeN
-	return tea.Tick(noticeFor, func(time.Time) tea.Msg { return noticeOverMsg{n} })
+	return tea.Tick(m.noticeFor, func(time.Time) tea.Msg { return noticeOverMsg{n} })
 }
 
 // fail notes a panic, once, and lets the program end.
@@ -237,6 +237,16 @@ func (m *model) fail(p *PanicError) {
 		m.crash = p
 		close(m.crashed)
 	}
+}
+
+// guard runs f; a panic in it ends the session as one in Update does.
+func (m *model) guard(f func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			m.fail(newPanicError(v))
+		}
+	}()
+	f()
 }
 
 // watchCrash ends the program when View panics, which no message follows.

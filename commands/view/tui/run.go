@@ -127,13 +127,14 @@ func Run(ctx context.Context, opt Options) (Result, error) {
 	unhook := context.AfterFunc(ctx, p.Quit)
 	_, err := p.Run()
 	unhook()
-	m.stop()
+	m.guard(m.stop)
 
-	r := Result{Transcript: m.transcript(), Turns: len(m.turns) - len(opt.Earlier), Session: m.session()}
+	r := Result{Turns: len(m.turns) - len(opt.Earlier), Session: m.session()}
+	m.guard(func() { r.Transcript = m.transcript() })
 	if m.turn != nil {
 		r.Last = m.turn.err
 	}
-	_, printErr := io.WriteString(opt.Out, r.Transcript)
+	_, printErr := io.WriteString(out, r.Transcript)
 	switch {
 	case m.crash != nil:
 		return r, fault.New(fault.Failed, "panic", "%w", m.crash).On("session", "").Hint("this is a bug in cf: the answer so far is printed above")

@@ -137,12 +137,18 @@ func (b *block) textRow() int {
 	return n
 }
 
-// resize lays everything out for another size.
+// resize lays everything out for another size. Until the user scrolls, every
+// size starts from the same place: a row that holds it may begin before it, and
+// a window that is dragged would creep up the text otherwise.
 func (m *model) resize(width, height int) {
 	at := m.anchor()
+	if m.kept.block != nil && m.top == m.keptTop {
+		at = m.kept
+	}
 	m.width, m.height = width, height
 	m.input.resize(m.textWidth())
 	m.restore(at)
+	m.kept, m.keptTop = at, m.top
 }
 
 // selectSection marks the heading before or after the marked one, or the one

@@ -8,11 +8,11 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-
-	tea "github.com/charmbracelet/bubbletea"
 )
 
-// writer is where frames and single sequences go.
+// writer is where frames and single sequences go. Single sequences are written
+// by the screen's own goroutine, never by a command: one that is late would
+// reach a terminal that was already given back.
 type writer interface{ io.Writer }
 
 // lockedFile writes whole buffers, so that a sequence of ours never lands inside
@@ -47,11 +47,10 @@ func (w *lockedWriter) Write(p []byte) (int, error) {
 // sequences, OSC 11). Nothing waits for the answer: it comes through the input,
 // where answerFilter takes it out, and a terminal that never answers costs
 // nothing but the guess.
-func (m *model) askBackground() tea.Msg {
+func (m *model) askBackground() {
 	if m.opt.asksBackground() {
 		_, _ = io.WriteString(m.out, "\x1b]11;?\x1b\\")
 	}
-	return nil
 }
 
 // asksBackground tells whether the terminal is known to take the question
