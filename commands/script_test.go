@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -204,7 +205,7 @@ func treeOf(root string) (string, error) {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(&b, " %q", data)
+			fmt.Fprintf(&b, " %d bytes, %x", len(data), sha256.Sum256(data))
 		}
 		b.WriteByte('\n')
 		return nil

@@ -93,6 +93,9 @@ func (p probe) ask(ctx context.Context, env []string) Tool {
 		t.State, t.Why, t.Fix = "found", "not asked for its version: it might contact a cluster", ""
 		return t
 	}
+	if p.name == "go" { // it writes telemetry below HOME, and might fetch another toolchain
+		env = process.Setenv(env, "HOME=/dev/null", "GOTOOLCHAIN=local")
+	}
 	out, err := runBounded(ctx, path, p.args, env)
 	if m := p.version.FindStringSubmatch(out); m != nil {
 		t.State, t.Version, t.Fix = "found", m[1], ""
