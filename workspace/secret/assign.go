@@ -8,15 +8,70 @@ import (
 	"sync"
 )
 
-// assignment finds the head of NAME = VALUE in its many spellings, where the
-// name ends in a word for a credential: after gitleaks' generic-api-key, made
-// stricter so that "max_tokens: 4096" and "token := next()" stay. Its group is
-// the word; the value is read by value.
-var assignment = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)(passw(?:or)?d|passphrase|pwd|secret|token|credentials?|(?:api|access|secret|private|encryption|signing|auth|account|master|shared|service|storage|license|client|app|session)[_.-]?key|apikey)` +
-		`(?:[_-]?(?:value|prod|live|dev|test|staging|base64|b64|hex|base|[0-9]{1,2}))?` +
+// credentialWords are the words, by their first byte, that name a credential
+// when a name ends in them: after gitleaks' generic-api-key, made stricter so
+// that "max_tokens: 4096" and "token := next()" stay. A "key" counts only after
+// one of keyPrefixes.
+var credentialWords = map[byte][]string{
+	'p': {"password", "passwd", "passphrase", "pwd"},
+	's': {"secret"},
+	't': {"token"},
+	'c': {"credentials", "credential"},
+	'k': {"key"},
+}
+
+var keyPrefixes = []string{"api", "access", "secret", "private", "encryption", "signing", "auth", "account", "master", "shared",
+	"service", "storage", "license", "client", "app", "session"}
+
+// operator matches what stands between the word and its value in the many
+// spellings of NAME = VALUE.
+var operator = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?i)(?:[_-]?(?:value|prod|live|dev|test|staging|base64|b64|hex|base|[0-9]{1,2}))?` +
 		`["'` + "`" + `\]]{0,2}[ \t]{0,4}(?::[ \t]?[a-z&]{1,12}[ \t]?=|:=|=>|==?|:|,|[ \t]string[ \t]?=)[ \t]{0,8}`)
 })
+
+const operatorBytesMax = 48
+
+// head returns where the next NAME = of lower, from at on, ends, and the word
+// that the name ends in; end is 0 where there is none.
+func head(line, lower string, at int) (word string, end int) {
+	for i := at; i < len(lower); i++ {
+		for _, w := range credentialWords[lower[i]] {
+			if !strings.HasPrefix(lower[i:], w) || w == "key" && !keyOfSomething(lower[:i]) {
+				continue
+			}
+			after := i + len(w)
+			if m := operator().FindString(line[after:min(len(line), after+operatorBytesMax)]); m != "" {
+				return w, after + len(m)
+			}
+		}
+	}
+	return "", 0
+}
+
+// keyOfSomething tells whether before ends in what makes a "key" a credential.
+func keyOfSomething(before string) bool {
+	if n := len(before); n > 0 && strings.IndexByte("_.-", before[n-1]) >= 0 {
+		before = before[:n-1]
+	}
+	for _, p := range keyPrefixes {
+		if strings.HasSuffix(before, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// lowerASCII returns text with A to Z in lower case, every byte in its place.
+func lowerASCII(text string) string {
+	b := []byte(text)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
 
 // valueBytesMax bounds a value: what is longer is data, not a credential.
 const valueBytesMax = 512
@@ -58,63 +113,30 @@ func value(text string) (from, to int, bare bool) {
 	return 0, 0, false
 }
 
-// credentialWords is the cheap test before assignment is tried on a line.
-var credentialWords = []string{"pass", "pwd", "secret", "token", "credential", "key"}
-
-// redactAssignments works by line. quotedOnly says that a bare value is an
-// expression, not a text.
+// redactAssignments works by line: no value spans two. quotedOnly says that a
+// bare value is an expression, not a text.
 func redactAssignments(text string, quotedOnly bool, counts map[string]int) string {
 	var out strings.Builder
-	changed := false
+	at, start := 0, 0
+	lowerText := lowerASCII(text)
 	for line := range strings.Lines(text) {
-		redacted := line
-		if mentionsCredential(line) {
-			redacted = redactLine(line, quotedOnly, counts)
+		lower := lowerText[start : start+len(line)]
+		for word, end := head(line, lower, 0); end > 0; word, end = head(line, lower, end) {
+			from, to, bare := value(line[end:])
+			if to <= from || bare && quotedOnly || !secretValue(kindOf(word), line[end+from:end+to]) {
+				continue
+			}
+			out.WriteString(text[at : start+end+from])
+			out.WriteString(mark(kindOf(word)))
+			counts[kindOf(word)]++
+			at, end = start+end+to, end+to
 		}
-		if redacted != line && !changed {
-			changed = true
-			out.Grow(len(text))
-		}
-		out.WriteString(redacted)
-	}
-	if !changed {
-		return text
-	}
-	return out.String()
-}
-
-func mentionsCredential(line string) bool {
-	if len(line) < 10 {
-		return false
-	}
-	lower := strings.ToLower(line)
-	for _, w := range credentialWords {
-		if strings.Contains(lower, w) {
-			return true
-		}
-	}
-	return false
-}
-
-func redactLine(line string, quotedOnly bool, counts map[string]int) string {
-	var out strings.Builder
-	at := 0
-	for _, m := range assignment().FindAllStringSubmatchIndex(line, -1) {
-		from, to, bare := value(line[m[1]:])
-		from, to = from+m[1], to+m[1]
-		kind := kindOf(strings.ToLower(line[m[2]:m[3]]))
-		if to <= from || from < at || bare && quotedOnly || !secretValue(kind, line[from:to]) {
-			continue
-		}
-		out.WriteString(line[at:from])
-		out.WriteString(mark(kind))
-		counts[kind]++
-		at = to
+		start += len(line)
 	}
 	if at == 0 {
-		return line
+		return text
 	}
-	out.WriteString(line[at:])
+	out.WriteString(text[at:])
 	return out.String()
 }
 
@@ -124,10 +146,10 @@ func kindOf(word string) string {
 		return "password"
 	case word == "token", word == "secret":
 		return word
-	case strings.HasPrefix(word, "credential"):
-		return "credential"
+	case word == "key":
+		return "api-key"
 	}
-	return "api-key"
+	return "credential"
 }
 
 // secretValue tells a credential from the ordinary values that such names get:
