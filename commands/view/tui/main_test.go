@@ -21,7 +21,8 @@ const driver = "CF_TUI_DRIVER"
 func TestMain(m *testing.M) {
 	switch os.Getenv(driver) {
 	case "":
-		goleak.VerifyTestMain(m)
+		// teatest waits for an interrupt for as long as the process lives
+		goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/charmbracelet/x/exp/teatest.NewTestModel.func2"))
 	case "version":
 		fmt.Println("cf version")
 	default:

@@ -366,7 +366,7 @@ func TestStepsArePicked(t *testing.T) {
 		t.Errorf("clipboard got %q", b.out)
 	}
 	b.shows("sent to the clipboard: 2 commands")
-	if !strings.Contains(b.transcript(), "Picked steps\ncf implement a.go\n") {
+	if !strings.Contains(b.transcript(), "## Picked steps\n\ncf implement a.go\n") {
 		t.Errorf("picked steps are not in the transcript:\n%s", b.transcript())
 	}
 }

@@ -17,7 +17,7 @@ func (m *model) transcript() string {
 	}
 	if plan := m.plan(); plan != nil {
 		if c := plan.commands(); len(c) > 0 {
-			fmt.Fprintf(&b, "Picked steps\n%s\n\n", strings.Join(c, "\n"))
+			fmt.Fprintf(&b, "## Picked steps\n\n%s\n\n", strings.Join(c, "\n"))
 		}
 	}
 	if id := m.session(); id != "" {
@@ -45,20 +45,20 @@ func (t *turn) print(b *strings.Builder, clean func(string) string) {
 	}
 }
 
-// answer is what the turn's sections say, with their headings.
+// answer is what the turn's sections say, with their headings, as Markdown.
 func (t *turn) answer() string {
 	var parts []string
 	for _, block := range t.blocks {
 		switch {
 		case block.kind == heading && block.state == event.Missing:
-			parts = append(parts, block.title+": not answered"+because(block.why))
+			parts = append(parts, "## "+block.title+"\n\n(not answered"+because(block.why)+")")
 		case block.kind == heading:
 			text := t.sectionText(block.section)
 			if block.state == event.Failing {
 				text = strings.TrimSpace(text + "\n\n[" + orElse(block.why, "failed") + "]")
 			}
 			if text != "" {
-				parts = append(parts, block.title+"\n"+text)
+				parts = append(parts, "## "+block.title+"\n\n"+text)
 			}
 		case block.kind == prose && block.section == "":
 			parts = append(parts, strings.TrimSpace(string(block.text.text)))

@@ -248,7 +248,10 @@ func (t *turn) verdict(clean func(string) string) string {
 	took := clock(t.ended.Sub(t.began))
 	switch t.outcome {
 	case cancelled:
-		return "cancelled after " + took + ": what came so far is kept on this screen, the session is as it was before"
+		if t.saved.ID == "" {
+			took += ": this turn is not saved"
+		}
+		return "cancelled after " + took
 	case failed:
 		lines := []string{"error: " + oneLine(clean(t.err.Error()))}
 		for _, h := range fault.HintsOf(t.err) {
