@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 
 	"github.com/bitactor/cf/commands/config"
@@ -37,7 +36,7 @@ func (a *App) Connect(ctx context.Context, model string) (*Backend, error) {
 	}
 	b := &Backend{Release: func() {}}
 	if server.Source == setup.Private {
-		b.Release = embedded.Hold(a.paths().Server())
+		b.Release = embedded.Hold(a.setupPaths().Server())
 	}
 	if err := a.prepare(ctx, c, b, server, model); err != nil {
 		b.Release()
@@ -87,9 +86,9 @@ func (a *App) prepare(ctx context.Context, c *config.Config, b *Backend, server 
 
 // locate finds the model server; start allows the private one to be started.
 func (a *App) locate(ctx context.Context, c *config.Config, start bool) (setup.Server, error) {
-	o := setup.LocateOptions{Paths: a.paths(), Environ: a.Env.Environ, Host: c.Host, Provider: c.Provider, Events: a.Events()}
+	o := setup.LocateOptions{Paths: a.setupPaths(), Environ: a.Env.Environ, Host: c.Host, Provider: c.Provider, Events: a.Events()}
 	if start {
-		argv, err := serveArgv()
+		argv, err := a.serveArgs(c)
 		if err != nil {
 			return setup.Server{}, err
 		}
@@ -112,15 +111,6 @@ func (a *App) locate(ctx context.Context, c *config.Config, start bool) (setup.S
 		}
 	}
 	return server, err
-}
-
-// serveArgv is how this very cf is started as the private server's supervisor.
-func serveArgv() ([]string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fault.New(fault.Failed, "no-executable", "%w", err).On("start private server", "")
-	}
-	return []string{self, "serve-model"}, nil
 }
 
 // open returns the provider for the server at url. It connects to nothing.
@@ -149,11 +139,6 @@ func (a *App) cacheDir(name string) string {
 	return filepath.Join(a.Env.Paths.Cache, name)
 }
 
-// paths are the folders of set-up and the private server.
-func (a *App) paths() setup.Paths {
-	return setup.Paths{State: a.Env.Paths.State, Cache: a.Env.Paths.Cache, Data: a.Env.Paths.Data}
-}
-
 // memoryOf is what a model may fill: the larger of main and GPU memory, in
 // bytes; 0 = unknown.
 func memoryOf(ctx context.Context) int64 {
@@ -163,7 +148,7 @@ func memoryOf(ctx context.Context) int64 {
 
 // private says where the private server stands, from its files alone.
 func (a *App) private() PrivateStatus {
-	dir := a.paths().Server()
+	dir := a.setupPaths().Server()
 	if dir == "" {
 		return PrivateStatus{State: "none", Why: "there is no place for it: HOME is unset"}
 	}

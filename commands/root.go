@@ -52,11 +52,13 @@ var verbs = []struct {
 	group string
 	make  func(*App) *cobra.Command
 }{
+	{"machine", newSetupCmd},
 	{"machine", newStatusCmd},
 	{"machine", newConfigCmd},
 	{"other", newCompletionCmd},
 	{"other", newManCmd},
 	{"other", newVersionCmd},
+	{"", newServeModelCmd},
 }
 
 // newRoot builds the command tree. Nothing is read yet.

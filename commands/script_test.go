@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 //	json N cf ARG...   the same with --json: valid JSON lines, the last one the exit event with code N
 //	modelserver [FAULT] starts a fault server of llmtest (none: a sound one) and sets OLLAMA_HOST and URL
 //	realserver         sets OLLAMA_HOST to the real server, or skips the script
+//	$BIN               the folder that holds cf alone, for a PATH of one's own
 //	sametree DIR       wants DIR as it was when sametree was last called with it
 func TestScripts(t *testing.T) {
 	var mu sync.Mutex
@@ -80,6 +81,8 @@ func setupScript(env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("HOME", home)
+	bin, _, _ := strings.Cut(env.Getenv("PATH"), string(filepath.ListSeparator))
+	env.Setenv("BIN", bin)                   // holds cf alone
 	env.Setenv("OLLAMA_HOST", "127.0.0.1:1") // nothing listens: no script meets the developer's own server
 	env.Values[scriptKey("tb")] = env.T()
 	env.Values[scriptKey("trees")] = map[string]string{}

@@ -122,7 +122,7 @@ func gpu(ctx context.Context, env []string) (name string, bytes int64) {
 
 // sandbox says which isolation code that a model wrote would get here.
 func sandbox(ctx context.Context, env []string, abi int) (tier, why, fix string) {
-	install := probe{debian: "bubblewrap", other: "bubblewrap needs Linux"}.fix(env)
+	install := probe{debian: "bubblewrap", other: "install bubblewrap (Linux)"}.fix(env)
 	reason := "bwrap is not installed"
 	if path, err := process.Look("bwrap", env); err == nil {
 		out, err := runBounded(ctx, path, []string{"--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "--", "/bin/true"}, env)

@@ -2,12 +2,15 @@ package commands
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/process"
 )
 
@@ -44,7 +47,7 @@ var probes = []probe{
 	{"docker", []string{"--version"}, number, "container images", "docker.io", "docker", ""},
 	{"kubectl", nil, nil, "Kubernetes manifests", "kubernetes-client", "kubernetes-cli", ""},
 	{"promtool", []string{"--version"}, number, "Prometheus rules", "prometheus", "prometheus", ""},
-	{"bwrap", []string{"--version"}, number, "runs model-written code in a sandbox", "bubblewrap", "", "Linux only"},
+	{"bwrap", []string{"--version"}, number, "runs model-written code in a sandbox", "bubblewrap", "", "install bubblewrap (Linux)"},
 	{"tmux", []string{"-V"}, regexp.MustCompile(`tmux (\S+)`), "keeps a session when the terminal closes", "tmux", "tmux", ""},
 }
 
@@ -102,7 +105,13 @@ func (p probe) ask(ctx context.Context, env []string) Tool {
 		return t
 	}
 	if err != nil {
-		t.State, t.Why = "broken", oneLine(err.Error())
+		t.State, t.Why = "broken", oneLine(strings.TrimSpace(out))
+		switch {
+		case fault.CodeOf(err) == process.CodeTimeout:
+			t.Why = fmt.Sprintf("no answer within %s", probeLimit)
+		case t.Why == "":
+			t.Why = oneLine(err.Error())
+		}
 		return t
 	}
 	t.State, t.Why, t.Fix = "found", "it does not tell its version", ""

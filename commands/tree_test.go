@@ -34,11 +34,6 @@ var readOnly = []string{
 	"cf prompt", "cf prompt list", "cf prompt show",
 }
 
-// bare lists the commands without a --dry-run for another reason.
-var bare = map[string]string{
-	"cf serve-model": "hidden: the private server's own process, started by cf",
-}
-
 func TestEveryVerbIsWhole(t *testing.T) {
 	walk(newRoot(testApp(t)), func(cmd *cobra.Command) {
 		path := cmd.CommandPath()
@@ -72,7 +67,7 @@ func checkEffect(t *testing.T, cmd *cobra.Command) {
 		if slices.Contains(readOnly, path) {
 			t.Errorf("%s is in the list of commands that only read, and says %q", path, effect)
 		}
-		if cmd.Flags().Lookup("dry-run") == nil && bare[path] == "" {
+		if cmd.Flags().Lookup("dry-run") == nil {
 			t.Errorf("%s has effect %q and no --dry-run", path, effect)
 		}
 	default:
