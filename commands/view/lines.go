@@ -9,20 +9,20 @@ import (
 )
 
 func readLine(e event.Read) string {
-	line := fmt.Sprintf("%-8s  %s", Sanitize(e.State), Sanitize(e.Path))
+	line := fmt.Sprintf("%-8s  %s", oneLine(e.State), oneLine(e.Path))
 	if e.Tokens > 0 {
 		line += fmt.Sprintf("  %d tokens", e.Tokens)
 	}
 	if e.Why != "" {
-		line += "  (" + Sanitize(e.Why) + ")"
+		line += "  (" + oneLine(e.Why) + ")"
 	}
 	return line + "\n"
 }
 
 func modelLine(e event.Model) string {
-	line := fmt.Sprintf("model     %s on %s (%s)", Sanitize(e.Name), Sanitize(e.Server), Sanitize(e.Source))
+	line := fmt.Sprintf("model     %s on %s (%s)", oneLine(e.Name), oneLine(e.Server), oneLine(e.Source))
 	if e.Why != "" {
-		line += ": " + Sanitize(e.Why)
+		line += ": " + oneLine(e.Why)
 	}
 	line += fmt.Sprintf("; window %d tokens", e.Context)
 	if e.GPUShare > 0 {
@@ -55,13 +55,13 @@ func stepLine(e event.Step, color bool) string {
 	case event.Skipped, event.Missing:
 		sgr = yellow
 	}
-	line := paint(color && sgr != "", sgr, fmt.Sprintf("%-8s", Sanitize(mark))) + "  " + Sanitize(e.Title)
+	line := paint(color && sgr != "", sgr, fmt.Sprintf("%-8s", oneLine(mark))) + "  " + oneLine(e.Title)
 	rest := e.Detail
 	if e.State == event.Begin {
 		rest = e.Why
 	}
 	if rest != "" {
-		line += ": " + Sanitize(rest)
+		line += ": " + oneLine(rest)
 	}
 	return line + "\n"
 }
@@ -108,7 +108,7 @@ func callLine(e event.Call) string {
 	if e.Stop == "length" {
 		line += "; stopped by the length limit"
 	}
-	return Sanitize(line)
+	return oneLine(line)
 }
 
 func seconds(d time.Duration) string {
@@ -124,7 +124,7 @@ func progressText(e event.Progress) string {
 		if e.Unit == "bytes" {
 			return Bytes(int64(n))
 		}
-		return fmt.Sprintf("%.0f %s", n, Sanitize(e.Unit))
+		return fmt.Sprintf("%.0f %s", n, oneLine(e.Unit))
 	}
 	text := amount(float64(e.Done))
 	if e.Total > 0 {
@@ -197,7 +197,8 @@ func hang(s string, indent, width int) string {
 	return strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", indent))
 }
 
-// oneLine makes a cell clean and keeps it on its line.
+// oneLine makes untrusted text clean and keeps it on its line: a path with a
+// line feed in it must not look like a line of ours.
 func oneLine(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(Sanitize(s), "\n", " "), "\t", " ")
 }

@@ -27,7 +27,7 @@ type liveLine struct {
 }
 
 func (l *liveLine) begin(e event.Step) {
-	l.id, l.title, l.last = e.ID, Sanitize(e.Title), l.now()
+	l.id, l.title, l.last = e.ID, oneLine(e.Title), l.now()
 	if l.rewrite {
 		l.show(l.title + " ...")
 	}
@@ -44,7 +44,7 @@ func (l *liveLine) progress(e event.Progress) {
 	case e.ID == l.id && l.title != "":
 		text = l.title + ": " + text
 	case e.ID != "":
-		text = Sanitize(e.ID) + ": " + text
+		text = oneLine(e.ID) + ": " + text
 	}
 	if l.rewrite {
 		l.show(text)
@@ -69,7 +69,7 @@ func (l *liveLine) show(text string) {
 	if limit < 1 {
 		return
 	}
-	text = fit(strings.ReplaceAll(strings.ReplaceAll(text, "\n", " "), "\t", " "), limit)
+	text = fit(text, limit)
 	n := runewidth.StringWidth(text)
 	pad := strings.Repeat(" ", max(0, l.shown-n))
 	fmt.Fprint(l.w, "\r"+text+pad)

@@ -97,7 +97,7 @@ func (p *Plain) render(e event.Event) {
 	case event.Call:
 		p.err(p.dim(callLine(e)) + "\n")
 	case event.Saved:
-		p.err("saved " + Sanitize(savedText(e)) + "\n")
+		p.err("saved " + oneLine(savedText(e)) + "\n")
 	case Texter:
 		p.out(ended(Sanitize(e.PlainText(p.tableWidth()))))
 	}
@@ -161,23 +161,23 @@ func (p *Plain) section(e event.Section) {
 	p.wrap.fence = false
 	switch e.State {
 	case event.Begin:
-		p.out("\n" + p.bold("## "+Sanitize(e.Title)) + "\n\n")
+		p.out("\n" + p.bold("## "+oneLine(e.Title)) + "\n\n")
 		p.await()
 	case event.Missing, event.Failing:
 		why := "not answered"
 		if e.Why != "" {
-			why += ": " + Sanitize(e.Why)
+			why += ": " + oneLine(e.Why)
 		}
-		p.out("\n" + p.bold("## "+Sanitize(e.Title)) + "\n\n" + why + "\n")
+		p.out("\n" + p.bold("## "+oneLine(e.Title)) + "\n\n" + why + "\n")
 	}
 }
 
 func (p *Plain) note(e event.Note) {
 	if e.Level == "warn" {
-		p.err(paint(p.o.ColorErr, yellow, "cf: warning:") + " " + Sanitize(e.Text) + "\n")
+		p.err(paint(p.o.ColorErr, yellow, "cf: warning:") + " " + oneLine(e.Text) + "\n")
 		return
 	}
-	p.err("cf: " + Sanitize(e.Text) + "\n")
+	p.err("cf: " + oneLine(e.Text) + "\n")
 }
 
 func (p *Plain) step(e event.Step) {
@@ -250,7 +250,7 @@ func promptHead(e event.Prompt) string {
 	if e.Exact {
 		how = "exactly"
 	}
-	head := fmt.Sprintf("--- prompt %s: %s %d tokens", Sanitize(e.Name), how, e.Tokens)
+	head := fmt.Sprintf("--- prompt %s: %s %d tokens", oneLine(e.Name), how, e.Tokens)
 	if !e.Rendered {
 		head += ", not rendered by the server's template"
 	}

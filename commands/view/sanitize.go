@@ -94,7 +94,7 @@ func (z *Sanitizer) Flush(dst []byte) []byte {
 func (z *Sanitizer) release(dst []byte) []byte {
 	if z.held != 0 {
 		dst = appendVisible(dst, z.held)
-		z.held = 0
+		z.held, z.symbol, z.base = 0, false, false
 	}
 	return dst
 }
