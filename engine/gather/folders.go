@@ -58,7 +58,7 @@ func (g *gatherer) folder(f folder, share int, named *named) error {
 			}
 			continue
 		}
-		if p, ok := g.place(d, min(g.percent(filePercent), g.left()-floor)); ok {
+		if p, ok := g.place(d, min(g.percent(filePercent), g.left()-floor), cutTokensMin); ok {
 			pieces = append(pieces, p)
 		} else {
 			unread++

@@ -34,6 +34,10 @@ const (
 	filePercent    = 40
 )
 
+// cutTokensMin is the smallest part of a file worth showing where nobody asked
+// for that file with an @: less is a title and noise.
+const cutTokensMin = 96
+
 // Input says what to gather for.
 type Input struct {
 	Task     string   // the user's words; only searched for names, never returned
@@ -139,10 +143,10 @@ func (g *gatherer) report(r event.Read) {
 }
 
 // place makes d a piece of at most limit tokens and reports it; ok is false
-// where not even a line of it fits.
-func (g *gatherer) place(d *document, limit int) (p Piece, ok bool) {
+// where not even a line of it fits, or less than cutMin tokens of it.
+func (g *gatherer) place(d *document, limit, cutMin int) (p Piece, ok bool) {
 	p, ok = fit(d, min(limit, g.left()), g.in.Count)
-	if !ok {
+	if ok = ok && (!p.Cut || p.Tokens >= cutMin); !ok {
 		g.report(event.Read{Path: d.label, State: "left-out", Why: "the budget of tokens is used up"})
 		return p, false
 	}
@@ -168,7 +172,7 @@ func (g *gatherer) explicit(named *named) {
 		sizes[i] = size(d, g.left(), g.in.Count)
 	}
 	for i, share := range allot(sizes, g.left()) {
-		if p, ok := g.place(named.documents[i], share); ok {
+		if p, ok := g.place(named.documents[i], share, 0); ok {
 			g.out.Pieces = append(g.out.Pieces, p)
 		}
 	}
@@ -202,7 +206,7 @@ func (g *gatherer) files(paths []string, limit func() int) []Piece {
 			g.report(event.Read{Path: label, State: "skipped", Why: reason(err)})
 			continue
 		}
-		if p, ok := g.place(d, limit()); ok {
+		if p, ok := g.place(d, limit(), cutTokensMin); ok {
 			pieces = append(pieces, p)
 		}
 	}

@@ -289,6 +289,20 @@ func TestCut(t *testing.T) {
 	}
 }
 
+// TestNoCrumbs keeps a few lines of a file that only was near the task out of
+// the pieces.
+func TestNoCrumbs(t *testing.T) {
+	dir := plant(t, map[string]string{"README.md": strings.Repeat("short line\n", 500), "big.txt": strings.Repeat("words\n", 4000)})
+	for budget := 200; budget < 1200; budget += 50 {
+		c := gathered(t, dir, gather.Input{Task: "x", Contexts: []string{strings.Repeat("w ", 150)}, Budget: budget})
+		for _, p := range c.Pieces {
+			if p.Kind == gather.File && p.Cut && p.Tokens < 90 {
+				t.Errorf("budget %d: a crumb of %d tokens of %s", budget, p.Tokens, p.Path)
+			}
+		}
+	}
+}
+
 func TestCutSaysHowMuch(t *testing.T) {
 	dir := plant(t, map[string]string{"a.txt": strings.Repeat("12345678901\n", 1000)})
 	c := gathered(t, dir, gather.Input{Task: "x", Contexts: []string{"@a.txt"}, Budget: 400})
