@@ -6,6 +6,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/bitactor/cf/commands/view"
 	"github.com/bitactor/cf/event"
 )
 
@@ -41,7 +42,8 @@ type block struct {
 	state   event.State
 	why     string
 	text    paragraph
-	count   int // labelled: pieces of context so far
+	safe    view.Sanitizer // of text that streams
+	count   int            // labelled: pieces of context so far
 
 	steps  []event.PlanStep
 	picked []bool
@@ -77,6 +79,19 @@ const (
 	foldNever
 )
 
+// stream appends a piece of an answer. Models like to begin one with empty lines:
+// those are dropped.
+func (b *block) stream(piece string) {
+	text := string(b.safe.Append(nil, piece))
+	if len(b.text.text) == 0 {
+		text = strings.TrimLeft(text, "\n")
+	}
+	b.text.append(text)
+}
+
+// flush shows what was held back as half a character: nothing follows.
+func (b *block) flush() { b.text.append(string(b.safe.Flush(nil))) }
+
 // height lays the block out and returns its rows.
 func (b *block) height(l *look) int {
 	n := 1
@@ -90,6 +105,9 @@ func (b *block) height(l *look) int {
 	case prose, notice:
 		b.text.wrap(max(1, l.width))
 		n = b.visible()
+		if len(b.text.text) == 0 {
+			n = 0
+		}
 	case thought:
 		if !b.folded(l) {
 			b.text.wrap(max(1, l.width-2))

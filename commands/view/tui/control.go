@@ -274,5 +274,5 @@ func (m *model) wheel(e tea.MouseMsg) {
 // firstLine is the first line of s, for titles.
 func firstLine(s string) string {
 	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
-	return oneLine(s)
+	return clean(s)
 }

@@ -110,8 +110,8 @@ func (m *model) titleRow() string {
 	if title == "" && len(m.turns) > 0 {
 		title = m.turns[0].question
 	}
-	left := firstLine(m.clean(title))
-	right := oneLine(m.clean(m.opt.Model.Name))
+	left := firstLine(title)
+	right := clean(m.opt.Model.Name)
 	if m.width < 60 {
 		right = ""
 	}

@@ -91,7 +91,7 @@ func (in *input) update(msg tea.KeyMsg) (string, tea.Cmd) {
 	}
 	if msg.Paste { // CR is how terminals paste line ends
 		s := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(msg.Runes))
-		msg.Runes = []rune(defang(s))
+		msg.Runes = []rune(s)
 	}
 	said := ""
 	if over := in.area.Length() + len(msg.Runes) - inputRunes; msg.Type == tea.KeyRunes && over > 0 {

@@ -128,7 +128,7 @@ func (m *model) ledger() []string {
 	window := m.opt.Model.Context
 	c := m.lastCall()
 	var items []string
-	if name := oneLine(m.clean(m.opt.Model.Name)); name != "" {
+	if name := clean(m.opt.Model.Name); name != "" {
 		items = append(items, ansi.Truncate(name, 28, m.ellipsis()))
 	}
 	if c == nil {
@@ -156,7 +156,7 @@ func (m *model) ledger() []string {
 }
 
 func (m *model) addSession(items []string) []string {
-	if id := oneLine(m.clean(m.session())); id != "" {
+	if id := clean(m.session()); id != "" {
 		items = append(items, "session "+id)
 	}
 	return items

@@ -91,22 +91,14 @@ func newModel(ctx context.Context, opt Options, out writer) *model {
 // replay shows a turn of before.
 func (m *model) replay(e Turn) {
 	now := m.opt.Now()
-	t := newTurn(m.clean(e.Question), nil, now)
+	t := newTurn(e.Question, nil, now)
 	for _, ev := range e.Events {
-		t.apply(queued{event: ev, pieces: 1}, m.clean, now)
+		t.apply(queued{event: ev, pieces: 1}, now)
 	}
 	t.outcome, t.began, t.ended = finished, now, now
 	m.turns, m.turn = append(m.turns, t), t
 	m.input.history = append(m.input.history, e.Question)
 	m.input.at = len(m.input.history)
-}
-
-// clean makes untrusted text safe to lay out.
-func (m *model) clean(s string) string {
-	if m.opt.Clean != nil {
-		s = m.opt.Clean(s)
-	}
-	return defang(s)
 }
 
 // Init asks for the background, and runs the first task.
@@ -128,7 +120,7 @@ func (m *model) start(question string) tea.Cmd {
 		expected = m.opt.Sections
 	}
 	m.serial++
-	t := newTurn(m.clean(question), expected, m.opt.Now())
+	t := newTurn(question, expected, m.opt.Now())
 	m.turns, m.turn, m.follow = append(m.turns, t), t, true
 	ctx, cancel := context.WithCancel(m.ctx)
 	m.turn.cancel = cancel
@@ -208,7 +200,7 @@ func (m *model) take() {
 		case nil:
 			m.endTurn(q.err)
 		default:
-			m.turn.apply(q, m.clean, now)
+			m.turn.apply(q, now)
 		}
 	}
 }
@@ -220,7 +212,7 @@ func (m *model) endTurn(err error) {
 	if errors.As(err, &p) {
 		m.fail(p)
 	}
-	m.turn.finish(err, m.clean, m.opt.Now())
+	m.turn.finish(err, m.opt.Now())
 }
 
 // say shows a notice for a while.
@@ -275,6 +267,6 @@ func (m *model) stop() {
 	}
 	m.take()
 	if m.busy() { // it did not come back in time
-		m.turn.finish(context.Canceled, m.clean, m.opt.Now())
+		m.turn.finish(context.Canceled, m.opt.Now())
 	}
 }

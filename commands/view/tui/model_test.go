@@ -16,6 +16,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bitactor/cf/commands/view"
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/fault"
 )
@@ -328,7 +329,7 @@ func TestHistoryAndPaste(t *testing.T) {
 	}
 	b.input.set("")
 	b.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("first\r\nsecond\x1b[31m"), Paste: true})
-	if diff := cmp.Diff("first\nsecond\ufffd[31m", strings.ReplaceAll(b.input.area.Value(), "[31m", "[31m")); diff != "" && b.input.area.Value() != "first\nsecond[31m" {
+	if diff := cmp.Diff("first\nsecond[31m", b.input.area.Value()); diff != "" {
 		t.Error(diff)
 	}
 	b.shows("› first", "    second")
@@ -401,8 +402,7 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-// TestUntrustedTextIsHarmless puts an attack into every field an event has, with
-// a Clean that does nothing.
+// TestUntrustedTextIsHarmless puts an attack into every field an event has.
 func TestUntrustedTextIsHarmless(t *testing.T) {
 	evil := "a\x1b]52;c;ZXZpbA==\x07b\x1b[2J\u009b31m\r\x00\u202ec\xff\x7f\u2028d"
 	b := newBench(t, func(o *Options) { o.Model.Name, o.Title = evil, evil })
@@ -417,7 +417,7 @@ func TestUntrustedTextIsHarmless(t *testing.T) {
 		t.Helper()
 		s = ansi.Strip(s) // our own styles; what is left is text
 		for _, r := range s {
-			if dangerous(r) {
+			if view.Hidden(r) {
 				t.Errorf("%U in %s: %q", r, where, s)
 				return
 			}
@@ -435,7 +435,7 @@ func TestUntrustedTextIsHarmless(t *testing.T) {
 		t.Error("an operating system command in the frame")
 	}
 	for _, r := range b.transcript() {
-		if dangerous(r) {
+		if view.Hidden(r) {
 			t.Errorf("%U in the transcript", r)
 		}
 	}

@@ -8,8 +8,7 @@
 // touch the disk or know of models: it shows the events of a Conversation.
 //
 // Invariants:
-//  1. No byte of untrusted text reaches the terminal but through Options.Clean
-//     and a filter of its own behind it.
+//  1. No byte of untrusted text reaches the terminal but through view.Sanitizer.
 //  2. Whatever ends a session, a panic included, restores the terminal and
 //     prints what came so far.
 //  3. A frame costs the rows it shows: layout is kept, and text that streams in
@@ -66,20 +65,16 @@ type Turn struct {
 
 // Options is what a session needs. Conversation, In and Out must be set.
 type Options struct {
-	In           io.Reader // the terminal; an *os.File is put into raw mode
-	Out          io.Writer // the terminal; an *os.File tells its size
-	Getenv       func(string) string
-	Conversation Conversation
-	First        string // the first task, run at once; "" waits for the user to type one
-	Title        string // "" shows the first task
-	Model        event.Model
-	Session      string    // id of the session that is continued; "" for a new one
-	Earlier      []Turn    // turns of the session that is continued
-	Sections     []Section // expected of the first turn; nil: Sections
-	// Clean makes control characters of untrusted text visible. It is given
-	// whole runes, never half an escape sequence it would have to remember. nil:
-	// they are replaced by U+FFFD.
-	Clean         func(string) string
+	In            io.Reader // the terminal; an *os.File is put into raw mode
+	Out           io.Writer // the terminal; an *os.File tells its size
+	Getenv        func(string) string
+	Conversation  Conversation
+	First         string // the first task, run at once; "" waits for the user to type one
+	Title         string // "" shows the first task
+	Model         event.Model
+	Session       string           // id of the session that is continued; "" for a new one
+	Earlier       []Turn           // turns of the session that is continued
+	Sections      []Section        // expected of the first turn; nil: Sections
 	Width, Height int              // until the terminal tells; 0: 80 by 24
 	Now           func() time.Time // nil: time.Now
 }

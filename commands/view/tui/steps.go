@@ -10,12 +10,12 @@ import (
 const stepsID = "steps"
 
 // setPlan shows the plan as a list whose steps can be picked.
-func (t *turn) setPlan(p event.Plan, clean func(string) string) {
+func (t *turn) setPlan(p event.Plan) {
 	list := make([]event.PlanStep, len(p.Steps))
 	for i, s := range p.Steps {
 		list[i] = event.PlanStep{
-			Path: oneLine(clean(s.Path)), Action: oneLine(clean(s.Action)),
-			Why: oneLine(clean(s.Why)), Block: oneLine(clean(s.Block)),
+			Path: clean(s.Path), Action: clean(s.Action),
+			Why: clean(s.Why), Block: clean(s.Block),
 		}
 	}
 	s := t.find(stepsID, "Steps")

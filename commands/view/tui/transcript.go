@@ -13,7 +13,7 @@ import (
 func (m *model) transcript() string {
 	var b strings.Builder
 	for _, t := range m.turns[min(len(m.opt.Earlier), len(m.turns)):] {
-		t.print(&b, m.clean)
+		t.print(&b)
 	}
 	if plan := m.plan(); plan != nil {
 		if c := plan.commands(); len(c) > 0 {
@@ -21,16 +21,16 @@ func (m *model) transcript() string {
 		}
 	}
 	if id := m.session(); id != "" {
-		fmt.Fprintf(&b, "session %s (go on with: cf ultrathink --session %s)\n", m.clean(id), shellQuote(m.clean(id)))
+		fmt.Fprintf(&b, "session %s (go on with: cf ultrathink --session %s)\n", clean(id), shellQuote(clean(id)))
 	}
 	return b.String()
 }
 
 // print writes one turn.
-func (t *turn) print(b *strings.Builder, clean func(string) string) {
+func (t *turn) print(b *strings.Builder) {
 	fmt.Fprintf(b, "> %s\n\n", strings.ReplaceAll(t.question, "\n", "\n> "))
 	for _, r := range t.reads {
-		fmt.Fprintf(b, "%s%s\n", pad(strings.ReplaceAll(r.State, "-", " "), labelWidth), readItem(r))
+		fmt.Fprintf(b, "%s%s\n", pad(strings.ReplaceAll(clean(r.State), "-", " "), labelWidth), readItem(r))
 	}
 	if len(t.reads) > 0 {
 		b.WriteString("\n")

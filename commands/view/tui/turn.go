@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bitactor/cf/commands/view"
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/fault"
 )
@@ -50,6 +51,7 @@ type turn struct {
 }
 
 func newTurn(question string, expected []Section, now time.Time) *turn {
+	question = view.Sanitize(question)
 	t := &turn{question: question, began: now, readBlocks: map[string]*block{}}
 	for _, s := range expected {
 		t.sections = append(t.sections, &section{id: s.ID, title: s.Title})
@@ -65,38 +67,38 @@ func (t *turn) add(b *block) *block {
 	return b
 }
 
-// apply takes one event into the turn. All texts are cleaned here, before any
-// layout; nothing else adds untrusted text.
-func (t *turn) apply(q queued, clean func(string) string, now time.Time) {
+// apply takes one event into the turn. All texts are made harmless here or in
+// block.stream, before any layout; nothing else adds untrusted text.
+func (t *turn) apply(q queued, now time.Time) {
 	switch e := q.event.(type) {
 	case event.Read:
-		e.Path, e.Why = oneLine(clean(e.Path)), oneLine(clean(e.Why))
+		e.Path, e.Why = clean(e.Path), clean(e.Why)
 		t.read(e)
 	case event.Section:
-		e.Title, e.Why = oneLine(clean(e.Title)), oneLine(clean(e.Why))
+		e.Title, e.Why = clean(e.Title), clean(e.Why)
 		t.setSection(e)
 	case event.Text:
 		if t.first.IsZero() {
 			t.first = now
 		}
 		t.pieces += q.pieces
-		t.write(e.Section, clean(e.Text), e.Thinking)
+		t.write(e.Section, e.Text, e.Thinking)
 	case event.Plan:
-		t.setPlan(e, clean)
+		t.setPlan(e)
 	case event.Note:
 		b := t.add(&block{kind: notice, warn: e.Level == "warn"})
-		b.text.append(clean(e.Text))
+		b.text.append(view.Sanitize(e.Text))
 	case event.Call:
-		e.Model, e.Name = oneLine(clean(e.Model)), oneLine(clean(e.Name))
+		e.Model, e.Name = clean(e.Model), clean(e.Name)
 		t.calls = append(t.calls, e)
 		t.step = ""
 	case event.Saved:
-		e.ID, e.Path = oneLine(clean(e.ID)), oneLine(clean(e.Path))
+		e.ID, e.Path = clean(e.ID), clean(e.Path)
 		t.saved = e
 	case event.Step:
 		t.step = ""
 		if e.State == event.Begin {
-			t.step = oneLine(clean(e.Title))
+			t.step = clean(e.Title)
 		}
 	}
 }
@@ -109,7 +111,7 @@ func (t *turn) find(id, title string) *section {
 		}
 	}
 	if title == "" {
-		title = id
+		title = clean(id)
 	}
 	s := &section{id: id, title: title}
 	t.sections = append(t.sections, s)
@@ -148,19 +150,14 @@ func (t *turn) write(id, text string, thinking bool) {
 	}
 	for _, b := range slices.Backward(t.blocks) {
 		if b.kind == kind && b.section == id {
-			b.text.append(text)
+			b.stream(text)
 			return
 		}
 		if b.kind == heading && b.section == id {
 			break
 		}
 	}
-	if kind == prose { // models like to begin with empty lines
-		if text = strings.TrimLeft(text, "\n"); text == "" {
-			return
-		}
-	}
-	t.add(&block{kind: kind, section: id}).text.append(text)
+	t.add(&block{kind: kind, section: id}).stream(text)
 }
 
 // foldThought marks the thinking of a section as over, now that its answer comes.
@@ -171,6 +168,7 @@ func (t *turn) foldThought(id string) {
 		}
 		if b.kind == thought && b.section == id {
 			b.state = event.Done
+			b.flush()
 		}
 	}
 }
@@ -181,7 +179,7 @@ func (t *turn) read(r event.Read) {
 	t.reads = append(t.reads, r)
 	b := t.readBlocks[r.State]
 	if b == nil {
-		b = t.add(&block{kind: labelled, title: strings.ReplaceAll(r.State, "-", " "), gap: len(t.readBlocks) == 0})
+		b = t.add(&block{kind: labelled, title: strings.ReplaceAll(clean(r.State), "-", " "), gap: len(t.readBlocks) == 0})
 		t.readBlocks[r.State] = b
 	}
 	b.count++
@@ -222,7 +220,7 @@ func (t *turn) tokensRead() int {
 }
 
 // finish closes the turn: what is still open was not answered.
-func (t *turn) finish(err error, clean func(string) string, now time.Time) {
+func (t *turn) finish(err error, now time.Time) {
 	wasCancelling := t.outcome == cancelling
 	t.ended, t.err, t.step = now, err, ""
 	switch {
@@ -233,6 +231,9 @@ func (t *turn) finish(err error, clean func(string) string, now time.Time) {
 	default:
 		t.outcome = failed
 	}
+	for _, b := range t.blocks {
+		b.flush()
+	}
 	for _, s := range t.sections {
 		if s.head != nil && s.state == event.Begin && t.outcome != finished {
 			s.state, s.why = event.Failing, "cut short"
@@ -240,11 +241,11 @@ func (t *turn) finish(err error, clean func(string) string, now time.Time) {
 		}
 	}
 	b := t.add(&block{kind: notice, gap: true, warn: t.outcome != finished})
-	b.text.append(t.verdict(clean))
+	b.text.append(t.verdict())
 }
 
 // verdict is the line under a turn that has ended.
-func (t *turn) verdict(clean func(string) string) string {
+func (t *turn) verdict() string {
 	took := clock(t.ended.Sub(t.began))
 	switch t.outcome {
 	case cancelled:
@@ -253,9 +254,9 @@ func (t *turn) verdict(clean func(string) string) string {
 		}
 		return "cancelled after " + took
 	case failed:
-		lines := []string{"error: " + oneLine(clean(t.err.Error()))}
+		lines := []string{"error: " + clean(t.err.Error())}
 		for _, h := range fault.HintsOf(t.err) {
-			lines = append(lines, "hint: "+oneLine(clean(h)))
+			lines = append(lines, "hint: "+clean(h))
 		}
 		return strings.Join(lines, "\n")
 	}
@@ -285,6 +286,9 @@ func (t *turn) sectionText(id string) string {
 	}
 	return strings.Join(parts, "\n\n")
 }
+
+// clean makes untrusted text harmless on one line, for paths, titles and reasons.
+func clean(s string) string { return strings.Join(strings.Fields(view.Sanitize(s)), " ") }
 
 // thousands formats n with commas.
 func thousands(n int) string {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bitactor/cf/commands/view"
 )
 
 func lines(p *paragraph) []string {
@@ -58,7 +60,7 @@ func FuzzWrapText(f *testing.F) {
 	f.Add("日本語 👩‍💻 e\u0301 \t x", 2, 1)
 	f.Add("aaaaaaaaaaaaaaaaaaaaaaaaaaa   b", 5, 2)
 	f.Fuzz(func(t *testing.T, text string, width, piece int) {
-		text = defang(text)
+		text = view.Sanitize(text)
 		width, piece = 2+abs(width)%60, 1+abs(piece)%9
 		var whole, streamed paragraph
 		whole.append(text)
