@@ -173,7 +173,8 @@ func (b *block) line(i int, l *look) string {
 		}
 		return margin + t.dim.Render(b.text.line(i))
 	}
-	return margin + b.text.line(i)
+	r := b.text.rows[i]
+	return margin + styled(b.text.line(i), r.marks, r.first, t)
 }
 
 func (b *block) headingLine(l *look) string {

@@ -17,6 +17,7 @@ type row struct {
 	start, end, next int
 	indent           int
 	first            bool // begins a line of the text rather than continuing one
+	marks            marks
 }
 
 // paragraph is a text that grows at its end and the rows it wraps into.
@@ -59,10 +60,16 @@ func (p *paragraph) flow() {
 		pos, first = last.start, last.first
 	}
 	for {
+		var m marks
+		if n := len(p.rows); n > 0 {
+			m = p.rows[n-1].marks
+		}
 		if first {
 			p.hang = hangingIndent(p.text[pos:], p.width)
+			m = marksOf(p.text[pos:], m)
 		}
 		r, closed := p.fill(pos, first)
+		r.marks = m
 		p.rows = append(p.rows, r)
 		if !closed {
 			return
