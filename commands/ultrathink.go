@@ -1,0 +1,181 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/bitactor/cf/commands/view/tui"
+	"github.com/bitactor/cf/engine/session"
+	"github.com/bitactor/cf/engine/think"
+	"github.com/bitactor/cf/event"
+	"github.com/bitactor/cf/fault"
+	"github.com/spf13/cobra"
+)
+
+type ultrathinkOptions struct {
+	task       string
+	contexts   []string
+	session    string
+	last       bool
+	dryRun     bool
+	showPrompt bool
+	out        string
+}
+
+func newUltrathinkCmd(a *App) *cobra.Command {
+	var o ultrathinkOptions
+	cmd := &cobra.Command{
+		Use:   "ultrathink [flags] TASK",
+		Short: "Reason about a task in a session that is kept",
+		Long: "Reads the project, then has the model write seven sections as they come: Reasoning,\n" +
+			"Implementation Plan, Code Strategy, Business Value, Telemetry Points, Validation, and the\n" +
+			"Steps as a list of files. It begins with what was read, what was absent and what was left\n" +
+			"out. A section that the model does not answer says so: nothing is made up.\n\n" +
+			"The session is kept in .cf/sessions. With --continue or --session TASK is a further question\n" +
+			"in it. TASK - is read from standard input. On a terminal the session is interactive.",
+		Example: "  cf ultrathink \"design a rate limiter\" --context @src --context \"must survive restarts\"\n" +
+			"  cf ultrathink --continue \"what fails first?\"\n" +
+			"  cf ultrathink \"high-level design\" --show-prompt\n" +
+			"  cf ultrathink - --json < task.txt",
+		Args:        ultrathinkArgs(a, &o),
+		Annotations: map[string]string{annotEffect: effectAsk},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				task, err := a.task(cmd, args[0])
+				if err != nil {
+					return err
+				}
+				o.task = task
+			}
+			return a.ultrathink(cmd.Context(), o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringArrayVarP(&o.contexts, "context", "c", nil, "TEXT, @FILE or @DIR that matters to the task; may be given again")
+	f.StringVar(&o.session, "session", "", "continue the session with this id, or the start of one")
+	f.BoolVar(&o.last, "continue", false, "continue the latest session")
+	f.BoolVar(&o.dryRun, "dry-run", false, "think, but keep no session and write no file")
+	f.BoolVar(&o.showPrompt, "show-prompt", false, "print the exact prompts with token counts and ask no model")
+	f.StringVarP(&o.out, "out", "o", "", "also write the answer to this Markdown file")
+	f.BoolVar(&a.NoTUI, "no-tui", false, "plain text on a terminal too")
+	cmd.MarkFlagsMutuallyExclusive("session", "continue")
+	cmd.MarkFlagsMutuallyExclusive("out", "dry-run")
+	cmd.MarkFlagsMutuallyExclusive("out", "show-prompt")
+	configFlags(cmd, thinkFlags...)
+	return cmd
+}
+
+// ultrathinkArgs asks for one task, which an interactive continued session may
+// do without.
+func ultrathinkArgs(a *App, o *ultrathinkOptions) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) > 1:
+			return fmt.Errorf("%d arguments, want one task: put it into quotes", len(args))
+		case len(args) == 1 && strings.TrimSpace(args[0]) == "":
+			return fmt.Errorf("the task is empty")
+		case len(args) == 0 && (o.showPrompt || !a.Interactive()):
+			return fmt.Errorf("no task")
+		}
+		return nil
+	}
+}
+
+func (a *App) ultrathink(ctx context.Context, o ultrathinkOptions) error {
+	if o.out != "" {
+		if err := checkOut(a.path(o.out)); err != nil {
+			return err
+		}
+	}
+	s, err := a.openSession(o)
+	if err != nil {
+		return err
+	}
+	t, err := a.think(ctx)
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	in := think.Input{Task: o.task, Contexts: o.contexts, Session: s}
+	if o.showPrompt {
+		return a.showPrompts(t.thinker.Prompts(ctx, in))
+	}
+	if !o.dryRun {
+		t.thinker.Store = t.store
+	}
+	if a.Interactive() {
+		if err := a.interactive(ctx, t, in); err != nil {
+			return err
+		}
+	} else if _, err := t.thinker.Turn(ctx, in); err != nil {
+		return err
+	}
+	if o.dryRun {
+		a.Events().Emit(event.Note{Level: "info", Text: "dry run: no session was kept and no file written"})
+	}
+	if o.out == "" || len(s.Turns) == 0 {
+		return nil
+	}
+	text := s.Turns[len(s.Turns)-1].Markdown()
+	if a.Interactive() {
+		text = s.Markdown()
+	}
+	if err := writeOut(a.path(o.out), text); err != nil {
+		return err
+	}
+	a.Events().Emit(event.Saved{What: "answer", Path: o.out})
+	return nil
+}
+
+// openSession returns the session to continue, or a new one.
+func (a *App) openSession(o ultrathinkOptions) (*session.Session, error) {
+	store := session.Open(a.Project().Root)
+	switch {
+	case o.session != "":
+		return store.Load(o.session)
+	case o.last:
+		return store.Latest()
+	}
+	return session.New(a.Env.Now()), nil
+}
+
+// interactive holds the session on the terminal.
+func (a *App) interactive(ctx context.Context, t *thinking, in think.Input) error {
+	options := tui.Options{
+		In: a.Env.Stdin, Out: a.Env.Stdout, Getenv: a.Env.Getenv, Now: a.Env.Now,
+		Width: a.Env.Width, Height: a.Env.Height,
+		Conversation: &conversation{*t.thinker, in.Session, in.Contexts},
+		First:        in.Task, Title: in.Session.Title, Model: t.backend.Event,
+	}
+	if len(in.Session.Turns) > 0 {
+		options.Session = in.Session.ID
+		for i := range in.Session.Turns {
+			options.Earlier = append(options.Earlier, tui.Turn{Question: in.Session.Turns[i].Task, Events: in.Session.Turns[i].Events()})
+		}
+	}
+	result, err := tui.Run(ctx, options)
+	if err == nil && result.Turns == 1 && fault.KindOf(result.Last) != fault.Interrupted {
+		err = result.Last // the only turn failed: the exit code tells
+	}
+	return err
+}
+
+// conversation runs turns for the terminal interface. The contexts go with the
+// first one; later turns keep them in the conversation.
+type conversation struct {
+	thinker  think.Thinker
+	session  *session.Session
+	contexts []string
+}
+
+// Turn runs one turn.
+func (c *conversation) Turn(ctx context.Context, text string, sink event.Sink) error {
+	thinker := c.thinker
+	thinker.Events = sink
+	_, err := thinker.Turn(ctx, think.Input{Task: text, Contexts: c.contexts, Session: c.session})
+	if err == nil {
+		c.contexts = nil
+	}
+	return err
+}
