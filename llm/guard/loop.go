@@ -15,18 +15,19 @@ const (
 	lineSpan   = 24  // lines that must repeat
 	repeats    = 5   // times a period must come again
 	wordLength = 16  // a longer run of letters counts as several words
+	indent     = 8   // so many blanks in a row count as a word
 )
 
 // Loop notices text that repeats itself with a period of 1 to 96 words or 1 to
 // 96 lines. Words are runs of letters or digits; every other character counts
-// as a word of its own, white space too where it is more than one space, since
-// a model under a JSON grammar can loop in nothing else. Use NewLoop.
+// as a word of its own, and so does every eighth blank of a row, since a model
+// under a JSON grammar can loop in nothing but white space. Use NewLoop.
 type Loop struct {
 	seed        maphash.Seed
 	word, line  maphash.Hash
 	length      int  // characters of the open word
 	blank       bool // the open line holds nothing but white space
-	spaced      bool // the last character was a space
+	spaces      int  // blanks since the last other character
 	words, rows cycle
 }
 
@@ -60,8 +61,8 @@ func (l *Loop) add(r rune) bool {
 		l.line.WriteString(string(r))
 		l.blank = l.blank && unicode.IsSpace(r)
 	}
-	if r != ' ' {
-		l.spaced = false
+	if r != ' ' && r != '\t' {
+		l.spaces = 0
 	}
 	if unicode.IsLetter(r) || unicode.IsDigit(r) {
 		l.word.WriteString(string(r))
@@ -73,9 +74,10 @@ func (l *Loop) add(r rune) bool {
 	if l.length > 0 && l.close() {
 		return true
 	}
-	if r == ' ' && !l.spaced {
-		l.spaced = true
-		return false
+	if r == ' ' || r == '\t' {
+		if l.spaces++; l.spaces%indent != 0 {
+			return false
+		}
 	}
 	return l.words.add(uint64(r)) // a hash equal to a character's number is one in 2^44
 }
