@@ -31,9 +31,6 @@ func (t *thinking) close() {
 	_ = t.tree.Close() // read only: nothing can be lost
 }
 
-// thinkFlags are the config keys that a verb which asks a model can override.
-var thinkFlags = []string{"provider", "host", "model", "context_max", "max_tokens", "temperature", "seed", "think", "think_tokens"}
-
 // think opens the project and connects to the model. Words and project come
 // first: their faults are found before a model is loaded.
 func (a *App) think(ctx context.Context) (*thinking, error) {

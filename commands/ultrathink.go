@@ -62,7 +62,6 @@ func newUltrathinkCmd(a *App) *cobra.Command {
 	cmd.MarkFlagsMutuallyExclusive("session", "continue")
 	cmd.MarkFlagsMutuallyExclusive("out", "dry-run")
 	cmd.MarkFlagsMutuallyExclusive("out", "show-prompt")
-	configFlags(cmd, thinkFlags...)
 	return cmd
 }
 

@@ -48,7 +48,7 @@ func lineSentences(line string) []string {
 // abbreviations do not end a sentence.
 var abbreviations = map[string]bool{
 	"e.g": true, "i.e": true, "etc": true, "vs": true, "cf": true, "approx": true,
-	"no": true, "fig": true, "dr": true, "mr": true, "mrs": true, "st": true, "incl": true,
+	"fig": true, "dr": true, "mr": true, "mrs": true, "st": true, "incl": true,
 }
 
 // endsSentence tells whether the mark at i ends the sentence that began at start.
