@@ -2,6 +2,7 @@ package tui
 
 import (
 	"strings"
+	"time"
 
 	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
@@ -16,7 +17,7 @@ func (m *model) key(k tea.KeyMsg) tea.Cmd {
 	if key.Matches(k, keys.Cancel) {
 		return m.interrupt()
 	}
-	m.lastBreak = m.lastBreak.Add(-twiceBound) // any other key parts two Ctrl-C
+	m.lastBreak = time.Time{} // any other key parts two Ctrl-C
 	if m.help {
 		return m.helpKey(k)
 	}

@@ -161,7 +161,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 func (m *model) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
-		m.resize(msg.Width, msg.Height)
+		if msg.Width > 0 && msg.Height > 0 { // some terminals do not know their size and say 0
+			m.resize(msg.Width, msg.Height)
+		}
 	case tea.KeyMsg:
 		return m.key(msg)
 	case tea.MouseMsg:

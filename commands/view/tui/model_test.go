@@ -293,7 +293,7 @@ func TestEverySizeFits(t *testing.T) {
 		b.press(keys...)
 		for w := 0; w <= 130; w += 1 + w/8 {
 			for _, h := range []int{0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 24, 50} {
-				b.Update(tea.WindowSizeMsg{Width: w, Height: h})
+				b.resize(w, h)
 				rows := strings.Split(b.View(), "\n")
 				if len(rows) > max(1, h) || h >= minHeight && w >= minWidth && len(rows) != h {
 					t.Fatalf("%dx%d after %q: %d rows", w, h, keys, len(rows))
@@ -541,6 +541,12 @@ func TestEarlierTurnsAreShown(t *testing.T) {
 	}
 }
 
+func TestUnknownSizeIsIgnored(t *testing.T) {
+	b := newBench(t, nil)
+	b.Update(tea.WindowSizeMsg{})
+	b.shows("what shall be thought through?")
+}
+
 func TestUsable(t *testing.T) {
 	for _, c := range []struct {
 		term    string
@@ -561,4 +567,25 @@ func TestUsable(t *testing.T) {
 
 func osc52Of(s string) string {
 	return "\x1b]52;c;" + base64.StdEncoding.EncodeToString([]byte(s)) + "\x07"
+}
+
+// TestDraggingTheWindowDoesNotCreep changes the width often, within one long
+// line, where a row at one width begins inside a row of another.
+func TestDraggingTheWindowDoesNotCreep(t *testing.T) {
+	b := newBench(t, nil)
+	b.ask("think")
+	var text strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&text, "word%d ", i)
+	}
+	b.send(event.Text{Section: "plan", Text: text.String()})
+	b.scrollTo(b.total() / 2)
+	want := b.body()[0]
+	for i := range 60 {
+		b.Update(tea.WindowSizeMsg{Width: 40 + i*7%50, Height: 24})
+	}
+	b.Update(tea.WindowSizeMsg{Width: 80, Height: 24})
+	if got := b.body()[0]; got != want {
+		t.Errorf("the first row is %q, was %q", got, want)
+	}
 }

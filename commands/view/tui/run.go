@@ -26,6 +26,7 @@ import (
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
+	"golang.org/x/term"
 
 	_ "github.com/bitactor/cf/commands/view/quiet" // bubbletea would ask the terminal before main
 	"github.com/bitactor/cf/event"
@@ -75,7 +76,7 @@ type Options struct {
 	Session       string           // id of the session that is continued; "" for a new one
 	Earlier       []Turn           // turns of the session that is continued
 	Sections      []Section        // expected of the first turn; nil: Sections
-	Width, Height int              // until the terminal tells; 0: 80 by 24
+	Width, Height int              // in columns and rows, where Out does not tell; 0: 80 by 24
 	Now           func() time.Time // nil: time.Now
 }
 
@@ -101,8 +102,8 @@ func newPanicError(v any) *PanicError { return &PanicError{Value: v, Stack: debu
 // Usable tells whether a session can be held: people at both ends, and a
 // terminal that can place its cursor. Otherwise the caller shows plain text.
 func Usable(getenv func(string) string, stdinTTY, stdoutTTY bool) bool {
-	term := getenv("TERM")
-	return stdinTTY && stdoutTTY && term != "" && term != "dumb"
+	kind := getenv("TERM")
+	return stdinTTY && stdoutTTY && kind != "" && kind != "dumb"
 }
 
 // Run holds a session until the user leaves or ctx ends, then restores the
@@ -114,6 +115,11 @@ func Usable(getenv func(string) string, stdinTTY, stdoutTTY bool) bool {
 // a turn returned is shown to the user and in Result.Last, not returned.
 func Run(ctx context.Context, opt Options) (Result, error) {
 	opt = opt.withDefaults()
+	if f, ok := opt.Out.(*os.File); ok {
+		if w, h, err := term.GetSize(int(f.Fd())); err == nil && w > 0 && h > 0 {
+			opt.Width, opt.Height = w, h
+		}
+	}
 	in, out, tell := wrapTerminal(opt.In, opt.Out)
 	m := newModel(ctx, opt, out)
 	p := tea.NewProgram(m, tea.WithInput(in), tea.WithOutput(out), tea.WithAltScreen(),
