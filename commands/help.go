@@ -35,6 +35,7 @@ func newHelpCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:         "help [COMMAND]",
 		Short:       "Help about any command, or about exit-codes",
+		GroupID:     "other",
 		Example:     "  cf help ultrathink\n  cf help exit-codes\n  cf help status --json",
 		Annotations: map[string]string{annotEffect: effectRead},
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

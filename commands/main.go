@@ -54,7 +54,7 @@ func run(args []string, env *Env, watch func(chan<- os.Signal) (stop func())) in
 	}()
 
 	err := a.execute(ctx, args)
-	if cause := context.Cause(ctx); err != nil && cause != nil {
+	if cause := context.Cause(ctx); cause != nil && (err != nil || errors.Is(cause, errBrokenPipe)) {
 		err = cause // why it failed: the signal, or the reader that went away
 	}
 	return a.finish(err)

@@ -52,6 +52,10 @@ var verbs = []struct {
 	group string
 	make  func(*App) *cobra.Command
 }{
+	{"model", newUltrathinkCmd},
+	{"model", newAskCmd},
+	{"sessions", newSessionCmd},
+	{"sessions", newPromptCmd},
 	{"machine", newSetupCmd},
 	{"machine", newStatusCmd},
 	{"machine", newConfigCmd},
@@ -60,6 +64,9 @@ var verbs = []struct {
 	{"other", newVersionCmd},
 	{"", newServeModelCmd},
 }
+
+// The order of verbs is the table's; cobra keeps this in a variable of its own.
+func init() { cobra.EnableCommandSorting = false }
 
 // newRoot builds the command tree. Nothing is read yet.
 func newRoot(a *App) *cobra.Command {
@@ -82,7 +89,6 @@ func newRoot(a *App) *cobra.Command {
 		root.SetVersionTemplate(string(view.Line(buildVersion())))
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	cobra.EnableCommandSorting = false
 	f := root.PersistentFlags()
 	f.SortFlags = false
 	f.BoolVar(&a.JSON, "json", false, "write JSON lines to standard output; the last is the exit event")

@@ -105,7 +105,10 @@ func probe(ctx context.Context, base string) (string, error) {
 	if u, err := url.Parse(base); err == nil && !loopback(u.Hostname()) {
 		transport.Proxy = http.ProxyFromEnvironment
 	}
-	return embedded.Version(ctx, &http.Client{Transport: transport}, base)
+	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // a server must not send cf to a host that nobody named
+	}}
+	return embedded.Version(ctx, client, base)
 }
 
 func loopback(host string) bool {

@@ -28,9 +28,10 @@ type Plain struct {
 	text      Sanitizer // of the answer
 	thought   Sanitizer
 	wrap      wrapper
-	open      bool // standard output stands inside a line
-	pondering bool // standard error stands inside a thought
-	read      bool // a line of what was read came last
+	open      bool   // standard output stands inside a line
+	pondering bool   // standard error stands inside a thought
+	read      bool   // a line of what was read came last
+	under     string // id of the section whose heading stands there
 	live      liveLine
 	waiting   *heartbeat
 }
@@ -159,17 +160,36 @@ func (p *Plain) endThought() {
 
 func (p *Plain) section(e event.Section) {
 	p.wrap.fence = false
+	why := oneLine(e.Why)
 	switch e.State {
 	case event.Begin:
-		p.out("\n" + p.bold("## "+oneLine(e.Title)) + "\n\n")
+		p.heading(e.Title, why)
+		p.under = e.ID
 		p.await()
 	case event.Missing, event.Failing:
-		why := "not answered"
-		if e.Why != "" {
-			why += ": " + oneLine(e.Why)
+		if p.under != e.ID || e.ID == "" {
+			p.heading(e.Title, "")
 		}
-		p.out("\n" + p.bold("## "+oneLine(e.Title)) + "\n\n" + why + "\n")
+		if !strings.HasPrefix(why, "not answered") {
+			why = strings.TrimSuffix("not answered: "+why, ": ")
+		}
+		p.out(why + "\n")
+		p.under = ""
+	case event.Done:
+		if why != "" {
+			p.out("(" + why + ")\n")
+		}
+		p.under = ""
 	}
+}
+
+// heading writes the title of a section; why says why it comes once more.
+func (p *Plain) heading(title, why string) {
+	text := p.bold("## " + oneLine(title))
+	if why != "" {
+		text += " (" + why + ")"
+	}
+	p.out("\n" + text + "\n\n")
 }
 
 func (p *Plain) note(e event.Note) {
