@@ -34,12 +34,16 @@ func (Report) Type() string { return "grade" }
 func Grade(turn *session.Turn, stream []string) Report {
 	var seen prompts.Seen
 	seen.Add(turn.Task)
+	var stored []string
 	for _, m := range turn.Messages {
-		if m.Role != llm.Assistant {
-			seen.Add(m.Content)
-		} else if stream == nil {
-			stream = append(stream, m.Content)
+		if m.Role == llm.Assistant {
+			stored = append(stored, m.Content)
+			continue
 		}
+		seen.Add(m.Content)
+	}
+	if stream == nil {
+		stream = stored
 	}
 	recorded := flat(strings.Join(stream, "\n"))
 	var report Report
