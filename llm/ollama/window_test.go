@@ -38,7 +38,7 @@ func TestFit(t *testing.T) {
 		{"configured", seven, 5 * gib, Memory{Main: 24 * gib}, 32768, 32768, 0, false, "trained"},
 		{"configured between buckets", eight, 5 * gib, Memory{Main: 64 * gib}, 12000, 12000, 0, false, "configured"},
 		{"configured tiny", small, 98 << 20, Memory{Main: 24 * gib}, 512, 512, 0, false, "configured"},
-		{"memory bounds", eight, 5 * gib, Memory{Main: 9 * gib}, 0, 4096, 0, false, "main memory"},
+		{"memory bounds", eight, 5 * gib, Memory{Main: 9 * gib}, 0, 8192, 0, false, "main memory"},
 		{"does not fit at all", thirty, 19 * gib, Memory{Main: 8 * gib}, 0, 2048, 0, false, "can give"},
 		{"memory unknown", eight, 5 * gib, Memory{}, 0, 16384, 0, false, "not known"},
 		{"GPU default", eight, 5 * gib, Memory{Main: 32 * gib, GPU: 24 * gib}, 0, 32768, 1, false, "with a GPU"},

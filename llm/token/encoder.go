@@ -92,7 +92,9 @@ func (e *Encoder) EncodePrompt(text string) []int32 {
 func (e *Encoder) Count(text string) int { return len(e.Encode(text)) }
 
 func (e *Encoder) encode(ids []int32, text string) []int32 {
-	text = strings.ToValidUTF8(text, "\uFFFD") // as JSON carries it
+	if !utf8.ValidString(text) {
+		text = string([]rune(text)) // U+FFFD for each byte, as encoding/json sends it
+	}
 	start := 0
 	for i := 0; i < len(text); {
 		s, ok := e.specialAt(text[i:])
