@@ -86,14 +86,14 @@ var answerBegin = []byte("\x1b]11;")
 const answerMax = 64
 
 func (f *answerFilter) Read(p []byte) (int, error) {
-	n, err := f.Reader.Read(p)
+	room := max(1, len(p)-len(f.held)) // what was held back must fit too
+	n, err := f.Reader.Read(p[:room])
 	if f.done.Load() || n == 0 {
 		return n, err
 	}
 	data := append(f.held, p[:n]...)
 	f.held = nil
-	data = f.filter(data)
-	return copy(p, data), err // what is left is never longer than what was read, but for a held begin
+	return copy(p, f.filter(data)), err
 }
 
 // filter removes a whole answer from data and holds back the begin of one.

@@ -32,6 +32,7 @@ func TestAnswerFilter(t *testing.T) {
 		{"late", []string{"a", "b", "\x1b]11;rgb:0/0/0\x07", "c"}, "abc", []bool{true}},
 		{"no colour", []string{"\x1b]11;nonsense\x07x"}, "x", nil},
 		{"a lone escape is a key", []string{"\x1b", "x"}, "\x1bx", nil},
+		{"no answer, then a full read", []string{"\x1b]", strings.Repeat("z", 300)}, "\x1b]" + strings.Repeat("z", 300), nil},
 		{"never ends", []string{"\x1b]11;" + strings.Repeat("y", 100), "z"}, "\x1b]11;" + strings.Repeat("y", 100) + "z", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
