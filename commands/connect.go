@@ -12,6 +12,7 @@ import (
 	"github.com/bitactor/cf/llm/embedded"
 	"github.com/bitactor/cf/llm/ollama"
 	"github.com/bitactor/cf/llm/openai"
+	"github.com/bitactor/cf/llm/otel"
 	"github.com/bitactor/cf/llm/profile"
 	"github.com/bitactor/cf/setup"
 )
@@ -51,7 +52,11 @@ func (a *App) prepare(ctx context.Context, c *config.Config, b *Backend, server 
 	if err != nil {
 		return err
 	}
+	if p, err = a.traced(ctx, b, p); err != nil {
+		return err
+	}
 	b.Provider = p
+	a.Log().Info("model server", "url", server.URL, "source", server.Source, "version", server.Version)
 	models, err := p.List(ctx)
 	if err != nil {
 		return err
@@ -82,6 +87,23 @@ func (a *App) prepare(ctx context.Context, c *config.Config, b *Backend, server 
 	b.Event = event.Model{Name: b.Model.Name, Server: server.URL, Source: server.Source, Why: why,
 		Context: b.Window.Context, GPUShare: b.Window.GPUShare}
 	return nil
+}
+
+// traced wraps p in spans and metrics if OTEL_EXPORTER_OTLP_* asks for them;
+// b.Release then sends what is left.
+func (a *App) traced(ctx context.Context, b *Backend, p llm.Provider) (llm.Provider, error) {
+	shutdown, on, err := otel.Start(ctx, a.Env.Getenv)
+	if err != nil || !on {
+		return p, err
+	}
+	release := b.Release
+	b.Release = func() {
+		release()
+		if err := shutdown(context.WithoutCancel(ctx)); err != nil {
+			a.Events().Emit(event.Note{Level: "warn", Text: "telemetry was not sent: " + err.Error()})
+		}
+	}
+	return otel.Wrap(p, nil, nil)
 }
 
 // locate finds the model server; start allows the private one to be started.
