@@ -15,6 +15,10 @@ type Fault struct {
 	Version string  // what /api/version says; "" means FaultVersion
 	Want    Outcome // what a provider must make of it
 
+	// NoVocabulary leaves the vocabulary out of /api/show, so that a provider
+	// has to estimate.
+	NoVocabulary bool
+
 	serve func(*exchange)
 }
 

@@ -151,7 +151,7 @@ func (s *FaultServer) sound(x *exchange, body []byte) {
 			x.json(http.StatusNotFound, x.d.refusal("model '"+ask.Model+ask.Name+"' not found"))
 			return
 		}
-		x.json(http.StatusOK, show(ask.Verbose))
+		x.json(http.StatusOK, show(ask.Verbose && !s.fault.NoVocabulary))
 	case "/v1/models":
 		x.json(http.StatusOK, `{"object":"list","data":[`+v1Model+`]}`)
 	case "/v1/models/" + FaultModel:

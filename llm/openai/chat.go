@@ -33,8 +33,9 @@ const (
 	truncatedMin = 64
 )
 
-// Chat runs r. See llm.Provider; a request is tried again only while nothing of
-// its reply was handed out.
+// Chat runs r and streams the reply to each. While the server is busy it is
+// asked three times; a reply that broke off is asked for once more where nothing
+// of it was given to each or r.Restart is set; nothing else is tried again.
 func (c *Client) Chat(ctx context.Context, r llm.Request, each func(llm.Chunk) error) (llm.Reply, error) {
 	begin := time.Now()
 	call := event.Call{Name: r.Name, Model: r.Model, CountedTokens: estimator{}.CountMessages(r.Messages)}
@@ -72,6 +73,9 @@ func (c *Client) Chat(ctx context.Context, r llm.Request, each func(llm.Chunk) e
 		if c.options.Pause(ctx, wait) != nil {
 			return fail(interruption(ctx, ctx, c.URL()))
 		}
+		if s.given {
+			r.Restart()
+		}
 	}
 }
 
@@ -98,13 +102,11 @@ type session struct {
 }
 
 // again tells whether and after what wait the request is sent once more: three
-// tries while the server is busy, two where the connection broke before any
-// text was handed out.
+// tries while the server is busy, two where the stream broke and nothing was
+// handed out or the caller can forget it.
 func (s *session) again(err error, try int) (time.Duration, bool) {
 	var busy *busyError
 	switch {
-	case s.given:
-		return 0, false
 	case errors.As(err, &busy):
 		wait := pauseBase << (try - 1)
 		wait = wait/2 + rand.N(wait)
@@ -112,8 +114,8 @@ func (s *session) again(err error, try int) (time.Duration, bool) {
 			return 0, false
 		}
 		return max(wait, busy.after), try < triesMax
-	case fault.CodeOf(err) == llm.CodeCut:
-		return pauseBase / 2, try < 2
+	case fault.CodeOf(err) == llm.CodeCut && try < 2 && (!s.given || s.request.Restart != nil):
+		return pauseBase / 2, true
 	}
 	return 0, false
 }
