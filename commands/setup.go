@@ -32,6 +32,31 @@ func (s SetupDone) PlainText(int) string {
 	return fmt.Sprintf("ready: %s on %s (%s)\n", s.Model.Name, where, s.Why)
 }
 
+// SetupPlan is what `cf setup` would do.
+type SetupPlan struct{ setup.Plan }
+
+// Type names the event.
+func (SetupPlan) Type() string { return "setup-plan" }
+
+// PlainText renders the plan as a list.
+func (p SetupPlan) PlainText(int) string {
+	var b strings.Builder
+	for _, s := range p.Steps {
+		if s.Done != "" {
+			fmt.Fprintf(&b, "done       %s: %s\n", s.Title, s.Done)
+			continue
+		}
+		fmt.Fprintf(&b, "would      %s\n           %s\n", s.Title, s.Why)
+		if d := s.Detail(); d != "" {
+			fmt.Fprintf(&b, "           %s\n", d)
+		}
+	}
+	if p.Ready {
+		b.WriteString("nothing is to be done\n")
+	}
+	return b.String()
+}
+
 func newSetupCmd(a *App) *cobra.Command {
 	var dryRun, stop, portable bool
 	cmd := &cobra.Command{
@@ -59,7 +84,7 @@ func newSetupCmd(a *App) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				plan.Show(a.Events())
+				a.Events().Emit(SetupPlan{plan})
 				return nil
 			}
 			report, err := setup.Run(cmd.Context(), o)

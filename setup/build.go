@@ -172,9 +172,13 @@ func (b *builder) progress() func(line string) {
 			weight += open[0]
 			open = open[1:]
 		}
+		done := weight // the open ones count half
+		for _, o := range open {
+			done += o / 2
+		}
 		var left time.Duration
-		if weight > 0 {
-			left = time.Duration(float64(time.Since(begin)) * (b.total - weight) / weight)
+		if elapsed := time.Since(begin); elapsed > 5*time.Second {
+			left = time.Duration(float64(elapsed) * (b.total - done) / done)
 		}
 		m.setLeft(begun, left)
 	}

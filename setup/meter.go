@@ -35,7 +35,8 @@ func (m *meter) set(done, total int64) {
 	m.e.Done, m.e.Total = done, total
 	elapsed := time.Since(m.begin).Seconds()
 	m.e.Rate, m.e.Left = 0, 0
-	if elapsed > 0 && done > m.base {
+	// The first moments say nothing about the rest.
+	if elapsed > 0.5 && done > m.base {
 		m.e.Rate = float64(done-m.base) / elapsed
 		if total > done {
 			m.e.Left = time.Duration(float64(total-done) / m.e.Rate * float64(time.Second))
@@ -50,7 +51,7 @@ func (m *meter) setLeft(done int64, left time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.e.Done, m.e.Left = done, left
-	if elapsed := time.Since(m.begin).Seconds(); elapsed > 0 {
+	if elapsed := time.Since(m.begin).Seconds(); elapsed > 0.5 {
 		m.e.Rate = float64(done) / elapsed
 	}
 	m.emit(done == m.e.Total)

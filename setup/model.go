@@ -45,7 +45,13 @@ func (j *job) model(ctx context.Context) (llm.Model, string, error) {
 	if j.facts.models, err = listModels(ctx, j.o, j.facts.server.URL); err != nil {
 		return m, "", err
 	}
-	return ChooseModel(j.facts.models, name, j.facts.memory)
+	if m, _, err = ChooseModel(j.facts.models, name, j.facts.memory); err != nil {
+		return m, "", err
+	}
+	if j.o.Model != "" {
+		return m, "as configured", nil
+	}
+	return m, "installed by set-up, as no other fits", nil
 }
 
 // getModel pulls a model, or else takes the packaged one.

@@ -38,7 +38,7 @@ var (
 	stepServer  = PlanStep{ID: "ollama.find", Title: "find an Ollama server", Why: "models run in Ollama, on this machine"}
 	stepArchive = PlanStep{ID: "ollama.archive", Title: "fetch Ollama " + ollamaVersion + ", the official release", Why: "no Ollama is installed", From: "github.com"}
 	stepSource  = PlanStep{ID: "ollama.source", Title: "fetch the source of Ollama " + ollamaVersion, Why: "to build it here", From: "the Go module proxy (go env GOPROXY)"}
-	stepHeaders = PlanStep{ID: "ollama.headers", Title: "fetch C and C++ headers", Why: "module archives leave them out"}
+	stepHeaders = PlanStep{ID: "ollama.headers", Title: "fetch C and C++ headers", Why: "module archives leave them out", From: "the sources of apt, unless they are installed"}
 	stepBuild   = PlanStep{ID: "ollama.build", Title: "build Ollama " + ollamaVersion + " for this CPU", Why: "takes some minutes; kept for later"}
 	stepStart   = PlanStep{ID: "server.start", Title: "start the private server", Why: "one per user, on a loopback port; ends when idle"}
 	stepModel   = PlanStep{ID: "model.find", Title: "find a model that fits the memory", Why: "an installed model is used as it is"}
@@ -108,9 +108,6 @@ func NewPlan(ctx context.Context, o Options) (Plan, error) {
 	p, _, err := newPlan(ctx, o)
 	return p, err
 }
-
-// Show emits the plan's steps, each as planned or already done.
-func (p Plan) Show(sink event.Sink) { p.emit(sink) }
 
 func newPlan(ctx context.Context, o Options) (Plan, facts, error) {
 	f, err := survey(ctx, o)
@@ -201,9 +198,7 @@ func (p *Plan) planModel(o Options, f facts) error {
 			s.Why = "it is the one asked for"
 		}
 		p.add(s, "")
-		if only == "" {
-			only = "if the registry can't be reached"
-		}
+		only = "if the registry can't be reached"
 	}
 	if wantsPackage(o.Model) {
 		for _, s := range []PlanStep{stepPackage, stepCreate} {
@@ -234,10 +229,10 @@ func offlineModel(model string) error {
 	return err.Hint("run it once without --offline")
 }
 
-// emit reports the plan, one step each.
+// emit reports the plan, each step as planned or as done already.
 func (p Plan) emit(sink event.Sink) {
 	for _, s := range p.Steps {
-		e := event.Step{ID: s.ID, Title: s.Title, Why: s.Why, State: event.Planned, Detail: s.detail()}
+		e := event.Step{ID: s.ID, Title: s.Title, Why: s.Why, State: event.Planned, Detail: s.Detail()}
 		if s.Done != "" {
 			e.State, e.Detail = event.Skipped, s.Done
 		}
@@ -245,8 +240,8 @@ func (p Plan) emit(sink event.Sink) {
 	}
 }
 
-// detail says size, source and case of a step in one line.
-func (s PlanStep) detail() string {
+// Detail says size, source and case of a step in one line.
+func (s PlanStep) Detail() string {
 	var parts []string
 	if s.Bytes > 0 {
 		parts = append(parts, "about "+size(s.Bytes))
