@@ -112,6 +112,9 @@ func (b *block) height(l *look) int {
 		if !b.folded(l) {
 			b.text.wrap(max(1, l.width-2))
 			n = 1 + b.visible()
+			if b.state == event.Done { // an empty row parts it from the answer
+				n++
+			}
 		}
 	case steps:
 		b.layoutSteps(l.width)
@@ -195,6 +198,9 @@ func (b *block) headingLine(l *look) string {
 }
 
 func (b *block) thoughtLine(i int, l *look) string {
+	if i > len(b.text.rows) {
+		return ""
+	}
 	if i > 0 {
 		return "  " + l.theme.thought.Render(b.text.line(i-1))
 	}

@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"encoding/base64"
 	"fmt"
 	"io"
 	"strings"
@@ -11,10 +10,10 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 )
 
-// clipboardBytes is the longest base64 text that terminals are known to take in
-// one OSC 52 sequence: xterm and hterm stop at 74,994 bytes
-// (https://github.com/aymanbagabas/go-osc52, and hterm's own clipboard limit of
-// 100,000 bytes with its header).
+// clipboardBytes is the longest text sent to a clipboard: what fits into a
+// sequence of 100,000 bytes with its 8 bytes of frame as base64. The limit is that
+// of hterm's osc52.sh (OSC_52_MAX_SEQUENCE, chromium.googlesource.com/apps/libapps,
+// hterm/etc/osc52.sh); some terminals take more.
 const clipboardBytes = 74994
 
 // copyText sends text to the terminal's clipboard by OSC 52 and says so. A
@@ -23,7 +22,7 @@ func (m *model) copyText(what, text string) tea.Cmd {
 	if strings.TrimSpace(text) == "" {
 		return m.say("nothing to copy yet")
 	}
-	if base64.StdEncoding.EncodedLen(len(text)) > clipboardBytes {
+	if len(text) > clipboardBytes {
 		return m.say(fmt.Sprintf("%s is too long for a terminal's clipboard: it is printed when you leave", what))
 	}
 	if _, err := io.WriteString(m.out, clipboard(m.opt.Getenv, text)); err != nil {
