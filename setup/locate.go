@@ -36,14 +36,15 @@ type Server struct {
 
 // LocateOptions says where to look.
 type LocateOptions struct {
-	Paths      Paths
-	Environ    []string      // what a private server is started with
-	Host       string        // URL of the only server to use; "" = look for one
-	Provider   string        // "openai" = the host is not asked for Ollama's version
-	Serve      []string      // argv of `cf serve-model`; nil = never start one
-	DefaultURL string        // "" = Ollama's default address
-	Wait       time.Duration // longest wait for a private server that is starting; 0 = embedded.DefaultStartWait
-	Events     event.Sink    // told when a server is being started
+	Paths       Paths
+	Environ     []string      // what a private server is started with
+	Host        string        // URL of the only server to use; "" = look for one
+	AllowRemote bool          // a host on another machine may be asked
+	Provider    string        // "openai" = the host is not asked for Ollama's version
+	Serve       []string      // argv of `cf serve-model`; nil = never start one
+	DefaultURL  string        // "" = Ollama's default address
+	Wait        time.Duration // longest wait for a private server that is starting; 0 = embedded.DefaultStartWait
+	Events      event.Sink    // told when a server is being started
 }
 
 // probeTimeout bounds the search on one address.
@@ -80,6 +81,10 @@ func Locate(ctx context.Context, o LocateOptions) (Server, error) {
 }
 
 func named(ctx context.Context, o LocateOptions) (Server, error) {
+	if u, err := url.Parse(o.Host); err == nil && !loopback(u.Hostname()) && !o.AllowRemote {
+		return Server{}, fault.New(fault.Usage, llm.CodeRemoteHost, "the model server is not on this machine").On("find model server", o.Host).
+			Hint("source code would leave this machine; if that is meant, run: cf config set allow_remote_hosts true")
+	}
 	s := Server{URL: o.Host, Source: Configured}
 	if o.Provider == "openai" {
 		return s, nil // it has no address that tells of it; the first request will

@@ -71,7 +71,7 @@ func survey(ctx context.Context, o Options) (facts, error) {
 	if path, err := process.Look("ollama", o.Environ); err == nil {
 		f.installed = path
 	}
-	at := LocateOptions{Host: o.Host, DefaultURL: o.Sources.DefaultURL}
+	at := LocateOptions{Host: o.Host, AllowRemote: o.Remote, DefaultURL: o.Sources.DefaultURL}
 	if f.made {
 		at.Paths = o.Paths
 	}

@@ -70,6 +70,7 @@ type Options struct {
 	Paths    Paths
 	Environ  []string // the user's environment, for the programs that are started
 	Host     string   // URL of the only server to use (config, flag or OLLAMA_HOST); "" = look for one
+	Remote   bool     // Host may be another machine
 	Model    string   // model that must be there; "" = choose
 	Offline  bool
 	Yes      bool
