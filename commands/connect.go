@@ -153,9 +153,11 @@ func (a *App) apiKey(c *config.Config) string {
 	return a.Env.Getenv(c.APIKeyEnv)
 }
 
-// cacheDir is "" where there is no place for a cache.
+// cacheDir is "" where there is no place for a cache, and in a dry run, which
+// leaves the disk as it was.
 func (a *App) cacheDir(name string) string {
-	if a.Env.Paths.Cache == "" {
+	dry, _ := a.flag("dry-run")
+	if a.Env.Paths.Cache == "" || dry == "true" {
 		return ""
 	}
 	return filepath.Join(a.Env.Paths.Cache, name)
