@@ -36,16 +36,10 @@ const filesMax = 12
 
 // schema is the JSON schema of StepList and its validator, made on first use.
 var schema = sync.OnceValues(func() (json.RawMessage, *validate.Schema) {
-	reflector := jsonschema.Reflector{DoNotReference: true, Anonymous: true}
-	made := reflector.Reflect(&StepList{})
-	made.Version = "" // servers turn the schema into a grammar; they need no dialect
-	raw, err := json.Marshal(made)
-	if err != nil {
-		panic(err) // a Go type of ours
-	}
+	raw := encodeSchema(reflectSteps())
 	parsed, err := validate.UnmarshalJSON(bytes.NewReader(raw))
 	if err != nil {
-		panic(err)
+		panic(err) // a Go type of ours
 	}
 	compiler := validate.NewCompiler()
 	if err := compiler.AddResource("steps.json", parsed); err != nil {
@@ -54,8 +48,44 @@ var schema = sync.OnceValues(func() (json.RawMessage, *validate.Schema) {
 	return raw, compiler.MustCompile("steps.json")
 })
 
-// StepsSchema returns the JSON schema that a reply with steps must satisfy.
-func StepsSchema() json.RawMessage {
+// guided is the schema for models that need a rail: a path must look like one,
+// and there are three to six. It is stricter than schema, which validates.
+var guided = sync.OnceValue(func() json.RawMessage {
+	made := reflectSteps()
+	files, _ := made.Properties.Get("files")
+	files.MinItems, files.MaxItems = pointer(3), pointer(6)
+	path, _ := files.Items.Properties.Get("path")
+	path.Pattern, path.MinLength, path.MaxLength = `^[a-z0-9_]+(/[a-z0-9_]+){0,3}\.[a-z]{1,4}$`, nil, nil
+	why, _ := files.Items.Properties.Get("why")
+	why.MinLength, why.MaxLength = pointer(12), pointer(120)
+	files.Items.Properties.Delete("block")
+	return encodeSchema(made)
+})
+
+func pointer(n uint64) *uint64 { return &n }
+
+func reflectSteps() *jsonschema.Schema {
+	reflector := jsonschema.Reflector{DoNotReference: true, Anonymous: true}
+	made := reflector.Reflect(&StepList{})
+	made.Version = "" // servers turn the schema into a grammar; they need no dialect
+	return made
+}
+
+func encodeSchema(made *jsonschema.Schema) json.RawMessage {
+	raw, err := json.Marshal(made)
+	if err != nil {
+		panic(err) // a Go type of ours
+	}
+	return raw
+}
+
+// StepsSchema returns the JSON schema that a reply with steps must satisfy. The
+// narrow one is for tiny models, which otherwise write one step, without a file
+// name (seen with SmolLM2-135M).
+func StepsSchema(narrow bool) json.RawMessage {
+	if narrow {
+		return guided()
+	}
 	raw, _ := schema()
 	return raw
 }
@@ -138,7 +168,7 @@ func sound(all []Step) (steps []Step, problems []string) {
 				problems = append(problems, fmt.Sprintf("%.60q has no reason", s.Path))
 			}
 			continue
-		case !soundPath(s.Path):
+		case !soundPath(s.Path) || !strings.Contains(s.Path, "/") && !fileLike(s.Path) && !plainNames[s.Path]:
 			if len(problems) < problemsMax {
 				problems = append(problems, fmt.Sprintf("%.60q is no relative path of a file", s.Path))
 			}
@@ -154,6 +184,9 @@ func sound(all []Step) (steps []Step, problems []string) {
 	}
 	return steps, problems
 }
+
+// plainNames are files without extension at the root of a project.
+var plainNames = map[string]bool{"Makefile": true, "Dockerfile": true, "LICENSE": true, "README": true, "Procfile": true, "Jenkinsfile": true, "rebar.config": true, ".gitignore": true}
 
 // soundPath tells whether a model may name this path: relative, clean, with
 // slashes, below the root, and printable.

@@ -23,6 +23,8 @@ func TestParseSteps(t *testing.T) {
 		"dots":     {`{"files":[{"path":"...","action":"create","why":"..."}]}`, "", false, true},
 		"action":   {`{"files":[{"path":"a.go","action":"explode","why":"one"}]}`, "a.go", false, true},
 		"twice":    {`{"files":[{"path":"a.go","action":"create","why":"one"},{"path":"./a.go","action":"create","why":"two"}]}`, "a.go", false, false},
+		"no file":  {`{"files":[{"path":"test_plan-1","action":"create","why":"why write it"}]}`, "", false, true},
+		"makefile": {`{"files":[{"path":"Makefile","action":"create","why":"builds it"}]}`, "Makefile", false, false},
 		"types":    {`{"files":"none"}`, "", false, true},
 		"prose":    {"I can't do that.", "", false, true},
 		"empty":    {"", "", false, true},
@@ -53,11 +55,13 @@ func TestParseLines(t *testing.T) {
 }
 
 func TestStepsSchemaIsPlain(t *testing.T) {
-	var s map[string]any
-	if err := json.Unmarshal(StepsSchema(), &s); err != nil {
-		t.Fatal(err)
-	}
-	if s["$ref"] != nil || s["type"] != "object" {
-		t.Errorf("servers need an inline object schema: %s", StepsSchema())
+	for _, narrow := range []bool{false, true} {
+		var s map[string]any
+		if err := json.Unmarshal(StepsSchema(narrow), &s); err != nil {
+			t.Fatal(err)
+		}
+		if s["$ref"] != nil || s["type"] != "object" {
+			t.Errorf("servers need an inline object schema: %s", StepsSchema(narrow))
+		}
 	}
 }

@@ -79,7 +79,7 @@ func (k *talk) questions() ([]plainQuestion, error) {
 		}
 	}
 	steps, err := k.Words.Steps()
-	return append(out, plainQuestion{prompts.Steps.ID, steps, prompts.StepsSchema()}), err
+	return append(out, plainQuestion{prompts.Steps.ID, steps, prompts.StepsSchema(k.solo)}), err
 }
 
 // exact has the server render messages, or labels them by role where it can't.

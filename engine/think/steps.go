@@ -65,7 +65,7 @@ func (k *talk) steps(ctx context.Context) error {
 
 // list asks for the steps as JSON.
 func (k *talk) list(ctx context.Context, messages []llm.Message) (reply string, found []prompts.Step, repaired bool, problems []string, err error) {
-	r, why, err := k.call(ctx, llm.Request{Name: prompts.Steps.ID, Messages: messages, Schema: prompts.StepsSchema(), MaxTokens: k.sizes.steps}, nil)
+	r, why, err := k.call(ctx, llm.Request{Name: prompts.Steps.ID, Messages: messages, Schema: prompts.StepsSchema(k.solo), MaxTokens: k.sizes.steps}, nil)
 	if err != nil {
 		return "", nil, false, nil, err
 	}
