@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,7 +25,7 @@ func newServeModelCmd(a *App) *cobra.Command {
 				return nil
 			}
 			return embedded.Serve(cmd.Context(), embedded.ServeOptions{
-				Dir: a.setupPaths().Server(), Environ: os.Environ(), Idle: time.Duration(idleMinutes) * time.Minute,
+				Dir: a.setupPaths().Server(), Environ: a.Env.Environ, Idle: time.Duration(idleMinutes) * time.Minute,
 			})
 		},
 	}

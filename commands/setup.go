@@ -129,7 +129,7 @@ func (a *App) setupOptions() (setup.Options, error) {
 		return setup.Options{}, err
 	}
 	o := setup.Options{
-		Paths: a.setupPaths(), Environ: os.Environ(), Host: c.Host, Remote: c.AllowRemoteHosts, Model: c.Model,
+		Paths: a.setupPaths(), Environ: a.Env.Environ, Host: c.Host, Remote: c.AllowRemoteHosts, Model: c.Model,
 		Offline: c.Offline, Yes: a.Yes, Events: a.Events(), Serve: serve,
 		Provider: func(url string) (llm.Provider, error) {
 			return ollama.New(ollama.Options{URL: url, AllowRemote: c.AllowRemoteHosts, Events: a.Events()})

@@ -96,8 +96,10 @@ func (j *job) aptUnpack(ctx context.Context, packages ...string) (root string, e
 	download := append([]string{"download"}, packages...)
 	if err = run(apt, download...); err != nil && ctx.Err() == nil {
 		j.o.note("info", "apt has no package lists that serve; fetching them into cf's own cache")
-		if err = run(apt, append(private, "update")...); err == nil {
-			err = run(apt, append(private, download...)...)
+		// One dead source of many fails the update, and yet the packages may come.
+		update := run(apt, append(private, "update")...)
+		if err = run(apt, append(private, download...)...); err != nil && update != nil {
+			err = update
 		}
 	}
 	if err != nil {
