@@ -9,7 +9,7 @@
 //
 // The exporters are ours because those of OpenTelemetry link gRPC and Protocol
 // Buffers: 11 MB of program, and 0.7 to 1.2 ms of initialisation at every start
-// of cf, for what is two small JSON documents (docs/decisions tells the figures).
+// of cf, for what is two small JSON documents.
 //
 // Invariants:
 //  1. Without an endpoint in the environment Start makes nothing, and a
