@@ -125,7 +125,7 @@ func TestOverflowOnTheRealServer(t *testing.T) {
 func TestSecondTurnReusesThePromptOnTheRealServer(t *testing.T) {
 	c := realClient(t, Options{})
 	r := llm.Request{Model: llmtest.RealModel, MaxTokens: 24, Messages: []llm.Message{
-		{Role: llm.System, Content: strings.Repeat("You are a careful engineer who answers briefly. ", 60)}, {Role: llm.User, Content: "Name one fruit."},
+		{Role: llm.System, Content: strings.Repeat("You are a careful engineer who answers briefly. ", 25)}, {Role: llm.User, Content: "Name one fruit."},
 	}}
 	first, err := c.Chat(t.Context(), r, nil)
 	if err != nil {
