@@ -158,9 +158,6 @@ func (k *talk) together(ctx context.Context, name, text string, want []prompts.S
 	}
 	each(reader.Close())
 	shown := k.seen.Clone()
-	if reply.Text != "" {
-		k.keep(question, llm.Message{Role: llm.Assistant, Content: reply.Text})
-	}
 	var missing []prompts.Section
 	for _, s := range want {
 		b := texts[s.ID]
@@ -170,6 +167,9 @@ func (k *talk) together(ctx context.Context, name, text string, want []prompts.S
 		}
 		shown.Add(b.String())
 		k.done(s, b.String(), reply.Stop == llm.StopLength && s.ID == current)
+	}
+	if len(missing) < len(want) { // a reply without one usable heading would only mislead what follows
+		k.keep(question, llm.Message{Role: llm.Assistant, Content: reply.Text})
 	}
 	return missing, nil
 }
@@ -194,7 +194,7 @@ func (k *talk) section(ctx context.Context, s prompts.Section) error {
 	question := k.question(text)
 	k.seen.Add(text)
 	messages := append(k.conversation(), question)
-	if k.solo {
+	if k.solo || !k.fits([]llm.Message{question}, k.sizes.section) {
 		messages = k.alone(text)
 	}
 	best, err := k.try(ctx, s, messages)

@@ -26,6 +26,10 @@ func (k *talk) steps(ctx context.Context) error {
 		return err
 	}
 	question := k.question(text)
+	if !k.fits([]llm.Message{question}, k.sizes.steps) {
+		k.noSteps("no room is left in the window")
+		return nil
+	}
 	reply, found, repaired, problems, err := k.list(ctx, append(k.conversation(), question))
 	if err != nil {
 		return err
@@ -55,12 +59,17 @@ func (k *talk) steps(ctx context.Context) error {
 		source = fromLines
 	}
 	if len(found) == 0 {
-		k.emit(event.Section{ID: prompts.Steps.ID, Title: prompts.Steps.Title, State: event.Missing, Why: "not answered: the model named no file"})
+		k.noSteps("the model named no file")
 		return nil
 	}
 	k.keep(exchange...)
 	k.plan(found, source)
 	return nil
+}
+
+// noSteps says that there is no plan, and why.
+func (k *talk) noSteps(why string) {
+	k.emit(event.Section{ID: prompts.Steps.ID, Title: prompts.Steps.Title, State: event.Missing, Why: "not answered: " + why})
 }
 
 // list asks for the steps as JSON.

@@ -310,6 +310,22 @@ func TestFullWindowStartsAnew(t *testing.T) {
 	}
 }
 
+// TestSmallWindow: a window too small for the whole turn costs the steps, with
+// the reason, and never what was answered before.
+func TestSmallWindow(t *testing.T) {
+	th, l := thinker(t, &llmtest.Script{Replies: good, Context: 620}, 135e6)
+	turn, err := th.Turn(t.Context(), think.Input{Task: task})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if states(turn) != allDone || len(turn.Steps) != 0 {
+		t.Errorf("%s, %d steps", states(turn), len(turn.Steps))
+	}
+	if last := l.all[len(l.all)-1].(event.Section); last.State != event.Missing || !strings.Contains(last.Why, "window") {
+		t.Errorf("%+v", last)
+	}
+}
+
 // TestPlantedConstantIsInThePrompt: what was read reaches the model.
 func TestPlantedConstantIsInThePrompt(t *testing.T) {
 	script := &llmtest.Script{Replies: good}
