@@ -50,7 +50,7 @@ func play(role string) {
 		os.Exit(7)
 	case "hang":
 		fmt.Println("ready")
-		select {}
+		time.Sleep(time.Hour) // select{} would be a deadlock to the runtime
 	case "polite": // ends with success when asked to
 		c := make(chan os.Signal, 1)
 		signal.Notify(c, syscall.SIGTERM)
@@ -59,7 +59,7 @@ func play(role string) {
 	case "deaf": // has to be killed
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("ready")
-		select {}
+		time.Sleep(time.Hour)
 	case "parent", "orphaner", "escaper": // starts a child that keeps the pipe
 		child := exec.Command(os.Args[0])
 		child.Env = []string{"PROCESS_ROLE=deaf"}
@@ -72,7 +72,7 @@ func play(role string) {
 		_, _ = bufio.NewReader(out).ReadString('\n')
 		fmt.Println(child.Process.Pid)
 		if role == "parent" {
-			select {}
+			time.Sleep(time.Hour)
 		}
 	}
 }

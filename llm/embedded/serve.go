@@ -279,15 +279,11 @@ func (s *supervisor) idle(clients *flock.Flock) bool {
 	if s.o.Idle <= 0 {
 		return false
 	}
-	path := filepath.Join(s.o.Dir, clientsFile)
-	if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) < s.o.Idle {
-		return false
-	}
 	if got, err := clients.TryLock(); err != nil || !got {
 		touch(s.o.Dir) // in use: the idle time begins when that ends
 		return false
 	}
-	if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) < s.o.Idle {
+	if info, err := os.Stat(filepath.Join(s.o.Dir, clientsFile)); err == nil && time.Since(info.ModTime()) < s.o.Idle {
 		_ = clients.Unlock()
 		return false
 	}
