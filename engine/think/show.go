@@ -33,6 +33,10 @@ func (t *Thinker) render(ctx context.Context, in Input) ([]event.Prompt, error) 
 			out = append(out, k.exact(ctx, q.name, append(k.conversation(), k.question(q.text)), q.schema))
 			continue
 		}
+		if k.solo && q.schema == nil {
+			out = append(out, k.exact(ctx, q.name, k.alone(q.text), nil))
+			continue
+		}
 		// What the model replied before stands in front of it: only the new
 		// message is known.
 		out = append(out, event.Prompt{Name: q.name, Tokens: t.Counter.Count(q.text), Exact: t.Counter.Exact(),

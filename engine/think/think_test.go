@@ -349,6 +349,9 @@ func TestPlantedConstantIsInThePrompt(t *testing.T) {
 	if len(list) != 7 || !list[0].Rendered || !strings.Contains(list[0].Text, "const planted = 7741") {
 		t.Errorf("%+v", list)
 	}
+	if !list[5].Rendered || !strings.Contains(list[5].Text, "const planted = 7741") || list[6].Rendered {
+		t.Errorf("a section asked alone has a prompt that is known, the steps have not: %+v", list[5:])
+	}
 	if _, ok := l.all[0].(event.Read); !ok {
 		t.Errorf("output begins with %+v, not with what was read", l.all[0])
 	}
