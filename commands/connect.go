@@ -108,7 +108,7 @@ func (a *App) traced(ctx context.Context, b *Backend, p llm.Provider) (llm.Provi
 
 // locate finds the model server; start allows the private one to be started.
 func (a *App) locate(ctx context.Context, c *config.Config, start bool) (setup.Server, error) {
-	o := setup.LocateOptions{Paths: a.setupPaths(), Environ: a.Env.Environ, Host: c.Host, Provider: c.Provider, Events: a.Events()}
+	o := setup.LocateOptions{Paths: a.setupPaths(), Environ: a.Env.Environ, Host: c.Host, Provider: c.Provider, AllowRemote: c.AllowRemoteHosts, Events: a.Events()}
 	if start {
 		argv, err := a.serveArgs(c)
 		if err != nil {

@@ -1,9 +1,7 @@
 package prompts
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -13,61 +11,70 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/invopop/jsonschema"
+	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/kaptinlin/jsonrepair"
-	validate "github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // Step is one file of a plan, as the model writes it.
 type Step struct {
-	Path   string `json:"path" jsonschema:"minLength=1,maxLength=120"`
-	Action string `json:"action" jsonschema:"enum=create,enum=change,enum=test,enum=document"`
-	Why    string `json:"why" jsonschema:"minLength=1,maxLength=240"`
-	Block  string `json:"block,omitempty" jsonschema:"maxLength=60"`
+	Path   string `json:"path"`
+	Action string `json:"action"`
+	Why    string `json:"why"`
+	Block  string `json:"block,omitempty"`
 }
 
 // StepList is the reply of the steps signature.
 type StepList struct {
-	Files []Step `json:"files" jsonschema:"minItems=1,maxItems=12"`
+	Files []Step `json:"files"`
 }
 
-// filesMax is the maxItems of StepList, for lists that come as lines.
+// filesMax is the most files of a plan.
 const filesMax = 12
 
+// actions are what a step may do to its file.
+var actions = []string{"create", "change", "test", "document"}
+
 // schema is the JSON schema of StepList and its validator, made on first use.
-var schema = sync.OnceValues(func() (json.RawMessage, *validate.Schema) {
-	raw := encodeSchema(reflectSteps())
-	parsed, err := validate.UnmarshalJSON(bytes.NewReader(raw))
+var schema = sync.OnceValues(func() (json.RawMessage, *jsonschema.Resolved) {
+	made := reflectSteps()
+	resolved, err := made.Resolve(nil)
 	if err != nil {
 		panic(err) // a Go type of ours
 	}
-	compiler := validate.NewCompiler()
-	if err := compiler.AddResource("steps.json", parsed); err != nil {
-		panic(err)
-	}
-	return raw, compiler.MustCompile("steps.json")
+	return encodeSchema(made), resolved
 })
 
 // guided is the schema for models that need a rail: a path must look like one,
 // and there are three to six. It is stricter than schema, which validates.
 var guided = sync.OnceValue(func() json.RawMessage {
 	made := reflectSteps()
-	files, _ := made.Properties.Get("files")
-	files.MinItems, files.MaxItems = pointer(3), pointer(6)
-	path, _ := files.Items.Properties.Get("path")
-	path.Pattern, path.MinLength, path.MaxLength = `^[a-z0-9_]+(/[a-z0-9_]+){0,3}\.[a-z]{1,4}$`, nil, nil
-	why, _ := files.Items.Properties.Get("why")
-	why.MinLength, why.MaxLength = pointer(12), pointer(120)
-	files.Items.Properties.Delete("block")
+	files := made.Properties["files"]
+	files.MinItems, files.MaxItems = new(3), new(6)
+	step := files.Items.Properties
+	step["path"] = &jsonschema.Schema{Type: "string", Pattern: `^[a-z0-9_]+(/[a-z0-9_]+){0,3}\.[a-z]{1,4}$`}
+	step["why"].MinLength, step["why"].MaxLength = new(12), new(120)
+	delete(step, "block")
+	files.Items.PropertyOrder = []string{"path", "action", "why"}
 	return encodeSchema(made)
 })
 
-func pointer(n uint64) *uint64 { return &n }
-
+// reflectSteps returns the schema of StepList with its bounds. The order of the
+// properties is the order in which a grammar makes a model write them.
 func reflectSteps() *jsonschema.Schema {
-	reflector := jsonschema.Reflector{DoNotReference: true, Anonymous: true}
-	made := reflector.Reflect(&StepList{})
-	made.Version = "" // servers turn the schema into a grammar; they need no dialect
+	made, err := jsonschema.For[StepList](nil)
+	if err != nil {
+		panic(err) // a Go type of ours
+	}
+	files := made.Properties["files"]
+	files.Type, files.Types = "array", nil // a nil slice is no list of files
+	files.MinItems, files.MaxItems = new(1), new(filesMax)
+	step := files.Items.Properties
+	step["path"].MinLength, step["path"].MaxLength = new(1), new(120)
+	step["why"].MinLength, step["why"].MaxLength = new(1), new(240)
+	step["block"].MaxLength = new(60)
+	for _, action := range actions {
+		step["action"].Enum = append(step["action"].Enum, action)
+	}
 	return made
 }
 
@@ -136,23 +143,17 @@ func jsonPart(reply string) string {
 // problemsMax bounds what is sent back to the model.
 const problemsMax = 5
 
+// violations says in words what of a JSON text does not satisfy the schema.
 func violations(text string) []string {
-	_, compiled := schema()
-	value, err := validate.UnmarshalJSON(strings.NewReader(text))
-	if err != nil {
+	_, resolved := schema()
+	var value any
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
 		return []string{"the reply is no valid JSON"}
 	}
-	var invalid *validate.ValidationError
-	if err := compiled.Validate(value); !errors.As(err, &invalid) {
-		return nil
+	if err := resolved.Validate(value); err != nil {
+		return []string{err.Error()}
 	}
-	var out []string
-	for _, line := range strings.Split(invalid.Error(), "\n")[1:] {
-		if line = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "-")); line != "" && len(out) < problemsMax {
-			out = append(out, line)
-		}
-	}
-	return out
+	return nil
 }
 
 // sound returns the usable steps, each path once, and what is wrong with the
@@ -176,7 +177,7 @@ func sound(all []Step) (steps []Step, problems []string) {
 		case taken[s.Path] || len(steps) == filesMax:
 			continue
 		}
-		if !slices.Contains([]string{"create", "change", "test", "document"}, s.Action) {
+		if !slices.Contains(actions, s.Action) {
 			s.Action = "create"
 		}
 		taken[s.Path] = true
