@@ -106,9 +106,20 @@ func (a *App) traced(ctx context.Context, b *Backend, p llm.Provider) (llm.Provi
 	return otel.Wrap(p, nil, nil)
 }
 
+// hostOf returns the URL of the only server to use, "" if one is looked for, and
+// whether that may only be the private one.
+func hostOf(c *config.Config) (url string, private bool) {
+	if c.Host == config.PrivateHost {
+		return "", true
+	}
+	return c.Host, false
+}
+
 // locate finds the model server; start allows the private one to be started.
 func (a *App) locate(ctx context.Context, c *config.Config, start bool) (setup.Server, error) {
-	o := setup.LocateOptions{Paths: a.setupPaths(), Environ: a.Env.Environ, Host: c.Host, Provider: c.Provider, AllowRemote: c.AllowRemoteHosts, Events: a.Events()}
+	host, private := hostOf(c)
+	o := setup.LocateOptions{Paths: a.setupPaths(), Environ: a.Env.Environ, Host: host, PrivateOnly: private,
+		Provider: c.Provider, AllowRemote: c.AllowRemoteHosts, Events: a.Events()}
 	if start {
 		argv, err := a.serveArgs(c)
 		if err != nil {
@@ -116,18 +127,18 @@ func (a *App) locate(ctx context.Context, c *config.Config, start bool) (setup.S
 		}
 		o.Serve = argv
 	}
-	if c.Host == "" && c.Provider == "openai" {
+	if host == "" && c.Provider == "openai" {
 		return setup.Server{}, fault.New(fault.Usage, "no-host", "the provider openai needs a host").
 			Hint("cf config set host http://127.0.0.1:8080/v1")
 	}
-	if c.Host != "" { // refuses a host that may not be used before anything is sent to it
-		if _, err := a.open(c, c.Host); err != nil {
+	if host != "" { // refuses a host that may not be used before anything is sent to it
+		if _, err := a.open(c, host); err != nil {
 			return setup.Server{}, err
 		}
 	}
 	server, err := setup.Locate(ctx, o)
 	var f *fault.Error
-	if err != nil && !start && c.Host == "" && errors.As(err, &f) && f.Kind == fault.Unreachable {
+	if err != nil && !start && host == "" && errors.As(err, &f) && f.Kind == fault.Unreachable {
 		if s, running := embedded.Read(o.Paths.Server()); running && s.Status == embedded.Ready {
 			return setup.Server{URL: s.URL, Source: setup.Private, Version: s.Version}, nil
 		}

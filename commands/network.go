@@ -45,7 +45,10 @@ var contacts = []struct {
 	now  func(*config.Config, func(string) string) bool
 }{
 	{host: func(c *config.Config, _ func(string) string) string {
-		if c.Host == "" {
+		switch url, private := hostOf(c); {
+		case private:
+			return "the private server on a loopback port"
+		case url == "":
 			return "http://127.0.0.1:11434, then the private server on a loopback port"
 		}
 		return c.Host

@@ -58,7 +58,7 @@ func (p SetupPlan) PlainText(int) string {
 }
 
 func newSetupCmd(a *App) *cobra.Command {
-	var dryRun, stop, portable bool
+	var dryRun, start, stop, portable bool
 	cmd := &cobra.Command{
 		Use:   "setup",
 		Short: "Make this machine ready: an Ollama server and a model",
@@ -78,7 +78,7 @@ func newSetupCmd(a *App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o.Portable = portable
+			o.Portable, o.Start = portable, start
 			if dryRun {
 				plan, err := setup.NewPlan(cmd.Context(), o)
 				if err != nil {
@@ -104,7 +104,9 @@ func newSetupCmd(a *App) *cobra.Command {
 	f.BoolVarP(&a.Yes, "yes", "y", false, "do not ask")
 	configFlags(cmd, "model", "host", "offline")
 	f.BoolVar(&portable, "portable", false, "if Ollama is built, build it for any CPU of this kind (slower)")
+	f.BoolVar(&start, "start", false, "start the private server now, not when it is needed")
 	f.BoolVar(&stop, "stop", false, "stop the private server and do nothing else")
+	cmd.MarkFlagsMutuallyExclusive("stop", "start")
 	cmd.MarkFlagsMutuallyExclusive("stop", "model")
 	cmd.MarkFlagsMutuallyExclusive("stop", "portable")
 	return cmd
@@ -128,8 +130,9 @@ func (a *App) setupOptions() (setup.Options, error) {
 	if err != nil {
 		return setup.Options{}, err
 	}
+	host, private := hostOf(c)
 	o := setup.Options{
-		Paths: a.setupPaths(), Environ: a.Env.Environ, Host: c.Host, Remote: c.AllowRemoteHosts, Model: c.Model,
+		Paths: a.setupPaths(), Environ: a.Env.Environ, Host: host, PrivateOnly: private, Remote: c.AllowRemoteHosts, Model: c.Model,
 		Offline: c.Offline, Yes: a.Yes, Events: a.Events(), Serve: serve,
 		Provider: func(url string) (llm.Provider, error) {
 			return ollama.New(ollama.Options{URL: url, AllowRemote: c.AllowRemoteHosts, Events: a.Events()})

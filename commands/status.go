@@ -152,8 +152,9 @@ func (a *App) askServer(ctx context.Context, s *Status) error {
 	if err != nil {
 		return err
 	}
-	s.Server = ServerStatus{Provider: c.Provider, URL: c.Host}
-	if c.Host != "" {
+	url, _ := hostOf(c)
+	s.Server = ServerStatus{Provider: c.Provider, URL: url}
+	if url != "" {
 		s.Server.Source = setup.Configured
 	}
 	server, err := a.locate(ctx, c, false)

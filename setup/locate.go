@@ -39,6 +39,7 @@ type LocateOptions struct {
 	Paths       Paths
 	Environ     []string      // what a private server is started with
 	Host        string        // URL of the only server to use; "" = look for one
+	PrivateOnly bool          // with no Host: only the private server is looked for
 	AllowRemote bool          // a host on another machine may be asked
 	Provider    string        // "openai" = the host is not asked for Ollama's version
 	Serve       []string      // argv of `cf serve-model`; nil = never start one
@@ -61,9 +62,12 @@ func Locate(ctx context.Context, o LocateOptions) (Server, error) {
 	if o.DefaultURL == "" {
 		o.DefaultURL = DefaultSources(Sources{}).DefaultURL
 	}
-	version, err := probe(ctx, o.DefaultURL)
-	if err == nil {
-		return finish(Server{URL: o.DefaultURL, Source: Running, Version: version}), nil
+	err := errors.New("only the private server may be used")
+	if !o.PrivateOnly {
+		var version string
+		if version, err = probe(ctx, o.DefaultURL); err == nil {
+			return finish(Server{URL: o.DefaultURL, Source: Running, Version: version}), nil
+		}
 	}
 	if ctx.Err() != nil {
 		return Server{}, interrupted(ctx, "find model server")

@@ -71,7 +71,7 @@ func survey(ctx context.Context, o Options) (facts, error) {
 	if path, err := process.Look("ollama", o.Environ); err == nil {
 		f.installed = path
 	}
-	at := LocateOptions{Host: o.Host, AllowRemote: o.Remote, DefaultURL: o.Sources.DefaultURL}
+	at := LocateOptions{Host: o.Host, PrivateOnly: o.PrivateOnly, AllowRemote: o.Remote, DefaultURL: o.Sources.DefaultURL}
 	if f.made {
 		at.Paths = o.Paths
 	}
@@ -139,6 +139,9 @@ func (p *Plan) planServer(o Options, f facts) {
 		return
 	case f.made:
 		p.add(stepServer, "the private server is set up; it starts when it is needed")
+		if o.Start {
+			p.add(stepStart, "")
+		}
 		return
 	case f.installed != "":
 		p.add(stepServer, f.installed+" is installed")
@@ -179,7 +182,7 @@ func (p *Plan) planModel(o Options, f facts) error {
 			p.add(stepModel, m.Name+" ("+size(m.Bytes)+"): "+why)
 			return nil
 		}
-	} else if f.made {
+	} else if f.made && !o.Start {
 		p.add(stepStart, "")
 	}
 	if o.Offline && f.server.URL != "" && !wantsPackage(o.Model) {

@@ -67,14 +67,16 @@ func (p Paths) Server() string {
 
 // Options says what to make ready.
 type Options struct {
-	Paths    Paths
-	Environ  []string // the user's environment, for the programs that are started
-	Host     string   // URL of the only server to use (config, flag or OLLAMA_HOST); "" = look for one
-	Remote   bool     // Host may be another machine
-	Model    string   // model that must be there; "" = choose
-	Offline  bool
-	Yes      bool
-	Portable bool // build for any CPU of this architecture, not for this one
+	Paths       Paths
+	Environ     []string // the user's environment, for the programs that are started
+	Host        string   // URL of the only server to use (config, flag or OLLAMA_HOST); "" = look for one
+	Remote      bool     // Host may be another machine
+	Start       bool     // the private server, if it is the one to use, is started now
+	PrivateOnly bool     // no other server than the private one is looked for
+	Model       string   // model that must be there; "" = choose
+	Offline     bool
+	Yes         bool
+	Portable    bool // build for any CPU of this architecture, not for this one
 
 	// Ask puts a yes-or-no question to a person; nil = nobody is there.
 	Ask func(ctx context.Context, question string) (bool, error)

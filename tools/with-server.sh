@@ -1,20 +1,24 @@
 #!/usr/bin/env bash
 # with-server.sh CF COMMAND [ARG ...]: runs COMMAND with a real model server and
-# the small real model that a package carries. State and models live in a folder
-# of the tests' own; the built server is shared with the user's cf.
+# the small real model that a package carries. It is a private server with state
+# and models in a folder of the tests' own, never one of the user's; what cf has
+# built is taken from the user's cache. The server ends with the command.
 set -euo pipefail
 
 cf=$1
 shift
-cache=${XDG_CACHE_HOME:-$HOME/.cache}
-export XDG_STATE_HOME=${CF_TEST_HOME:-$cache/cf-test}/state
-export XDG_DATA_HOME=${CF_TEST_HOME:-$cache/cf-test}/data
-export XDG_CONFIG_HOME=${CF_TEST_HOME:-$cache/cf-test}/config
+home=${CF_TEST_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/cf-test}
+export XDG_STATE_HOME=$home/state XDG_DATA_HOME=$home/data XDG_CONFIG_HOME=$home/config OLLAMA_MODELS=$home/models
 unset OLLAMA_HOST
+export CF_HOST=private CF_MODEL=smollm2:135m CF_IDLE_MINUTES=180
 
-# --private: the tests must not use, load or change a server of the user's.
-url=$("$cf" setup --yes --private --model smollm2:135m --json | tee >(grep -v '"progress"' >&2) |
-  sed -n 's/.*"type":"server".*"url":"\([^"]*\)".*/\1/p' | tail -n 1)
-[ -n "$url" ] || { echo "with-server.sh: cf setup named no server" >&2; exit 1; }
-export CF_TEST_OLLAMA=$url CF_TEST_REQUIRE=1 OLLAMA_HOST=$url CF_MODEL=smollm2:135m
+trap '"$cf" setup --stop >/dev/null 2>&1 || true' EXIT
+"$cf" setup --yes --start
+state=$("$cf" setup --start --json | tail -n 2 | head -n 1)
+url=$(sed -n 's/.*"server":{"url":"\([^"]*\)".*/\1/p' <<<"$state")
+program=$(sed -n 's/.*"binary": *"\([^"]*\)".*/\1/p' "$XDG_STATE_HOME/cf/server/install.json" 2>/dev/null || true)
+[ -n "$url" ] || { echo "with-server.sh: cf setup named no server: $state" >&2; exit 1; }
+
+unset CF_HOST OLLAMA_MODELS
+export CF_TEST_OLLAMA=$url CF_TEST_OLLAMA_BINARY=$program CF_TEST_REQUIRE=1 OLLAMA_HOST=$url
 "$@"

@@ -11,6 +11,10 @@ import (
 // defaultPort is Ollama's (envconfig.Host in github.com/ollama/ollama).
 const defaultPort = "11434"
 
+// PrivateHost is the value of host that names the private server: no other is
+// looked for.
+const PrivateHost = "private"
+
 // NormaliseHost turns what people write in OLLAMA_HOST ("127.0.0.1:11434",
 // ":8080", "https://box/ollama") into a URL without a trailing slash. As in
 // Ollama, a missing port is 11434, or the scheme's own if a scheme was given.
@@ -18,6 +22,9 @@ const defaultPort = "11434"
 // taken as loopback.
 func NormaliseHost(text string) (string, error) {
 	s := strings.TrimSpace(text)
+	if s == PrivateHost {
+		return s, nil
+	}
 	scheme, rest, found := strings.Cut(s, "://")
 	port := defaultPort
 	switch {

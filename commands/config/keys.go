@@ -55,7 +55,7 @@ var keys = []Key{
 		Choices: []string{"ollama", "openai"}, Doc: "protocol of the model server",
 		field: func(c *Config) any { return &c.Provider }},
 	{Name: "host", Kind: Text, Env: []string{"CF_HOST", ollamaHost}, Flag: "host", Scope: User,
-		Doc:   "address of the model server; empty: a running one is looked for, then the private one",
+		Doc:   "address of the model server; empty: a running one is looked for, then the private one; private: only that",
 		field: func(c *Config) any { return &c.Host }, normalise: NormaliseHost},
 	{Name: "api_key_env", Kind: Text, Scope: User,
 		Doc:   "name of the environment variable that holds the key of an OpenAI-compatible server",
