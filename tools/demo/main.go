@@ -91,12 +91,14 @@ func serverOf(cf string) (string, error) {
 		return "", fmt.Errorf("cf status: %w", err)
 	}
 	for line := range strings.Lines(string(out)) {
-		var m struct {
+		var status struct {
 			Type   string `json:"type"`
-			Server string `json:"server"`
+			Server struct {
+				URL string `json:"url"`
+			} `json:"server"`
 		}
-		if json.Unmarshal([]byte(line), &m) == nil && m.Type == "model" && m.Server != "" {
-			return m.Server, nil
+		if json.Unmarshal([]byte(line), &status) == nil && status.Type == "status" && status.Server.URL != "" {
+			return status.Server.URL, nil
 		}
 	}
 	return "", errors.New("cf status names no model server")
