@@ -150,15 +150,35 @@ type Saved struct {
 	Path string `json:"path"`
 }
 
-// Type names the event in JSON lines.
-func (Note) Type() string     { return "note" }
-func (Step) Type() string     { return "step" }     // Type names the event.
-func (Progress) Type() string { return "progress" } // Type names the event.
-func (Read) Type() string     { return "read" }     // Type names the event.
-func (Model) Type() string    { return "model" }    // Type names the event.
-func (Prompt) Type() string   { return "prompt" }   // Type names the event.
-func (Section) Type() string  { return "section" }  // Type names the event.
-func (Text) Type() string     { return "text" }     // Type names the event.
-func (Plan) Type() string     { return "plan" }     // Type names the event.
-func (Call) Type() string     { return "call" }     // Type names the event.
-func (Saved) Type() string    { return "saved" }    // Type names the event.
+// Type returns "note".
+func (Note) Type() string { return "note" }
+
+// Type returns "step".
+func (Step) Type() string { return "step" }
+
+// Type returns "progress".
+func (Progress) Type() string { return "progress" }
+
+// Type returns "read".
+func (Read) Type() string { return "read" }
+
+// Type returns "model".
+func (Model) Type() string { return "model" }
+
+// Type returns "prompt".
+func (Prompt) Type() string { return "prompt" }
+
+// Type returns "section".
+func (Section) Type() string { return "section" }
+
+// Type returns "text".
+func (Text) Type() string { return "text" }
+
+// Type returns "plan".
+func (Plan) Type() string { return "plan" }
+
+// Type returns "call".
+func (Call) Type() string { return "call" }
+
+// Type returns "saved".
+func (Saved) Type() string { return "saved" }
