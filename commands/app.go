@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"strings"
 
 	"github.com/bitactor/cf/commands/config"
 	"github.com/bitactor/cf/commands/view"
@@ -92,7 +93,10 @@ func configFlags(cmd *cobra.Command, names ...string) {
 			panic("commands: no flag for config key " + name)
 		}
 		f := cmd.Flags()
-		doc := k.Doc + " (config: " + k.Name + ")"
+		doc := k.Doc
+		if len(k.Choices) > 0 {
+			doc += ": " + strings.Join(k.Choices, " or ")
+		}
 		switch k.Kind {
 		case config.Bool:
 			f.Bool(k.Flag, false, doc)
@@ -103,7 +107,7 @@ func configFlags(cmd *cobra.Command, names ...string) {
 		default:
 			f.String(k.Flag, "", doc)
 		}
-		f.Lookup(k.Flag).DefValue = "" // the default is the config's
+		f.Lookup(k.Flag).DefValue = k.Default // in help only: the value is the config's
 	}
 }
 

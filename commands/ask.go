@@ -19,7 +19,9 @@ func newAskCmd(a *App) *cobra.Command {
 		Short: "Ask one question about the project",
 		Long: "Reads what the question and the @ arguments name, and streams one answer. Nothing is kept:\n" +
 			"for a conversation there is cf ultrathink. QUESTION - is read from standard input.",
-		Example:     "  cf ask \"what does this do?\" @main.go\n  cf ask \"where is the config read?\" --show-prompt",
+		Example: "  cf ask \"what does this do?\" @main.go\n" +
+			"  cf ask \"how do these differ?\" @a.go @b.go --json\n" +
+			"  cf ask \"where is the config read?\" --show-prompt",
 		Annotations: map[string]string{annotEffect: effectAsk},
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 || strings.TrimSpace(args[0]) == "" {
@@ -27,7 +29,7 @@ func newAskCmd(a *App) *cobra.Command {
 			}
 			for _, arg := range args[1:] {
 				if !strings.HasPrefix(arg, "@") || arg == "@" {
-					return fmt.Errorf("%q is no @FILE or @DIR; put the question into quotes", arg)
+					return fmt.Errorf("%q is no @FILE or @DIR; write @%s to have it read, or put the question into quotes", arg, arg)
 				}
 			}
 			return nil
@@ -54,7 +56,7 @@ func newAskCmd(a *App) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVarP(&contexts, "context", "c", nil, "TEXT, @FILE or @DIR that matters to the question; may be given again")
+	f.StringArrayVarP(&contexts, "context", "c", nil, "`TEXT`, @FILE or @DIR that matters to the question; may be given again")
 	f.BoolVar(&dryRun, "dry-run", false, "the same: asking writes nothing")
 	f.BoolVar(&showPrompt, "show-prompt", false, "print the exact prompt with token counts and ask no model")
 	return cmd

@@ -64,7 +64,7 @@ func newConfigCmd(a *App) *cobra.Command {
 		Long: "A setting comes from a flag, else from the environment, else from your own file,\n" +
 			"else from the repository's " + config.RepoFile + ", which may set only what can do no harm.\n\n" +
 			configKeysText(),
-		Example:     "  cf config list\n  cf config get model\n  cf config set model qwen3:8b\n  cf config path",
+		Example:     "  cf config list                  every setting and where it comes from\n  cf config get model\n  cf config set model qwen3:8b\n  cf config path",
 		Annotations: map[string]string{annotEffect: effectRead},
 	}
 	cmd.AddCommand(newConfigListCmd(a), newConfigGetCmd(a), newConfigSetCmd(a), newConfigPathCmd(a))
@@ -72,19 +72,22 @@ func newConfigCmd(a *App) *cobra.Command {
 }
 
 func configKeysText() string {
-	rows := [][]string{{"KEY", "TYPE", "DEFAULT", "VARIABLE", "FLAG", "FILE", "WHAT IT IS"}}
+	rows := [][]string{{"KEY", "DEFAULT", "WHAT IT IS"}}
 	for _, k := range config.Keys() {
-		files := "yours"
-		if k.Scope == config.Repo {
-			files = "both"
-		}
-		flag := ""
+		by := append([]string{}, k.Env...)
 		if k.Flag != "" {
-			flag = "--" + k.Flag
+			by = append(by, "--"+k.Flag)
 		}
-		rows = append(rows, []string{k.Name, string(k.Kind), showValue(k.Default), strings.Join(k.Env, " "), flag, files, k.Doc})
+		if k.Scope == config.Repo {
+			by = append(by, "a repository")
+		}
+		doc := k.Doc
+		if len(by) > 0 {
+			doc += " (also by " + strings.Join(by, ", ") + ")"
+		}
+		rows = append(rows, []string{k.Name, showValue(k.Default), doc})
 	}
-	return view.Table(rows, 0)
+	return view.Table(rows, helpWidth)
 }
 
 func (a *App) setting(c *config.Config, k config.Key) Setting {
@@ -163,6 +166,9 @@ func newConfigSetCmd(a *App) *cobra.Command {
 				return nil
 			}
 			a.Events().Emit(event.Saved{What: "setting", ID: args[0], Path: file})
+			if c, err := a.Config(); err == nil && c.Origin(args[0]).Source == config.FromEnv {
+				a.Events().Emit(event.Note{Level: "warn", Text: c.Origin(args[0]).Where + " is set in the environment and wins over the file"})
+			}
 			return nil
 		},
 	}

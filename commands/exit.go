@@ -37,8 +37,6 @@ var exitCodes = []exitCode{
 	{143, fault.Terminated, "terminated (SIGTERM, SIGHUP)"},
 }
 
-const codePanic = 2
-
 // codeOf returns the exit code of err, 0 for nil.
 func codeOf(err error) int {
 	if err == nil {

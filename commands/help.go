@@ -2,8 +2,11 @@ package commands
 
 import (
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // helpEvent carries a help text in JSON lines.
@@ -60,4 +63,58 @@ func newHelpCmd() *cobra.Command {
 			return target.Help()
 		},
 	}
+}
+
+// helpWidth is how wide help is, in columns, on every terminal: its texts are
+// written for it.
+const helpWidth = 80
+
+// usage writes all of a help text but its first paragraphs. Cobra's own leaves
+// the lines of flags as long as they come.
+func (a *App) usage(cmd *cobra.Command) error {
+	var b strings.Builder
+	line := cmd.UseLine()
+	if cmd.HasAvailableSubCommands() {
+		line = cmd.CommandPath() + " COMMAND"
+	}
+	fmt.Fprintf(&b, "Usage:\n  %s\n", line)
+	if cmd.HasExample() {
+		fmt.Fprintf(&b, "\nExamples:\n%s\n", cmd.Example)
+	}
+	usageCommands(&b, cmd)
+	for _, part := range []struct {
+		title string
+		flags *pflag.FlagSet
+	}{{"Flags", cmd.LocalFlags()}, {"Flags of every command", cmd.InheritedFlags()}} {
+		if part.flags.HasAvailableFlags() {
+			fmt.Fprintf(&b, "\n%s:\n%s", part.title, part.flags.FlagUsagesWrapped(helpWidth))
+		}
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(&b, "\n%s COMMAND --help says more about a command.\n", cmd.CommandPath())
+	}
+	_, err := io.WriteString(cmd.OutOrStderr(), b.String())
+	return err
+}
+
+// usageCommands lists the commands below cmd by group, then help topics.
+func usageCommands(b *strings.Builder, cmd *cobra.Command) {
+	list := func(title string, wanted func(*cobra.Command) bool) {
+		for _, sub := range cmd.Commands() {
+			if !wanted(sub) {
+				continue
+			}
+			if title != "" {
+				fmt.Fprintf(b, "\n%s\n", title)
+				title = ""
+			}
+			fmt.Fprintf(b, "  %-11s %s\n", sub.Name(), sub.Short)
+		}
+	}
+	shown := func(sub *cobra.Command) bool { return sub.IsAvailableCommand() || sub.Name() == "help" }
+	for _, g := range cmd.Groups() {
+		list(g.Title, func(sub *cobra.Command) bool { return shown(sub) && sub.GroupID == g.ID })
+	}
+	list("Commands:", func(sub *cobra.Command) bool { return shown(sub) && sub.GroupID == "" })
+	list("Topics of cf help:", (*cobra.Command).IsAdditionalHelpTopicCommand)
 }

@@ -30,7 +30,7 @@ func newManCmd(a *App) *cobra.Command {
 			return a.writeMan(cmd.Root(), dir, dryRun)
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", "", "folder to write into; made if it is missing")
+	cmd.Flags().StringVar(&dir, "dir", "", "`FOLDER` to write into; made if it is missing")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say which pages would be written; write nothing")
 	_ = cmd.MarkFlagDirname("dir")
 	return cmd

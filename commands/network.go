@@ -25,13 +25,13 @@ func (Network) Type() string { return "network" }
 
 // PlainText renders the table.
 func (n Network) PlainText(width int) string {
-	rows := [][]string{{"HOST", "WHEN", "WHY", "NOW"}}
+	rows := [][]string{{"HOST", "NOW", "WHEN", "WHY"}}
 	for _, c := range n.Contacts {
 		now := "no"
 		if c.Now {
 			now = "yes"
 		}
-		rows = append(rows, []string{c.Host, c.When, c.Why, now})
+		rows = append(rows, []string{c.Host, now, c.When, c.Why})
 	}
 	return view.Table(rows, width) + "\nNothing else is contacted, and no usage data is sent to anyone.\n"
 }

@@ -73,13 +73,16 @@ func newRoot(a *App) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "cf",
 		Short: "Think, code and assess with a model that runs on your own machine",
-		Long: "cf works with a language model on your own machine: it reads your project, reasons\n" +
-			"about a task in a session that is saved, and says what it read and what it left out.\n" +
-			"Nothing leaves the machine unasked (cf status --network lists every host).\n\n" +
-			"Start with:  cf setup     makes the machine ready\n" +
-			"             cf status    says what is there and what would be used\n" +
-			"             cf ultrathink \"your task\"",
-		Example:       "  cf setup\n  cf ultrathink \"design a rate limiter\" --context @src\n  cf ask \"what does this do?\" @main.go",
+		Long: "cf works with a language model on your own machine: it reads your project,\n" +
+			"reasons about a task in a session that is saved, and says what it read and what\n" +
+			"it left out. Nothing leaves the machine unasked.",
+		Example: "  cf setup                      make this machine ready: model server and model\n" +
+			"  cf status                     what is there, would be used and is missing\n" +
+			"  cf ultrathink \"design a rate limiter\" --context @src\n" +
+			"  cf ultrathink --continue \"what fails first?\"\n" +
+			"  cf ask \"how do these differ?\" @a.go @b.go --json\n" +
+			"  cf ask \"what is this?\" --show-prompt   what the model would get\n" +
+			"  cf status --network           every host that cf may contact, when and why",
 		SilenceErrors: true, SilenceUsage: true,
 		Version:     buildVersion().Version,
 		Annotations: map[string]string{annotEffect: effectRead},
@@ -91,9 +94,9 @@ func newRoot(a *App) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	f := root.PersistentFlags()
 	f.SortFlags = false
-	f.BoolVar(&a.JSON, "json", false, "write JSON lines to standard output; the last is the exit event")
+	f.BoolVar(&a.JSON, "json", false, "JSON lines on standard output, last the exit event")
 	f.CountVarP(&a.Verbose, "verbose", "v", "log to standard error; -vv logs more")
-	f.String("color", "", "colours: auto, always or never")
+	f.String("color", "", "`WHEN` to use colours: auto, always or never")
 	for _, g := range groups {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 	}
@@ -107,6 +110,7 @@ func newRoot(a *App) *cobra.Command {
 	root.SetHelpCommand(newHelpCmd())
 	root.InitDefaultHelpCmd()
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })
+	root.SetUsageFunc(a.usage)
 	root.SetHelpFunc(a.help(root.HelpFunc()))
 	root.SetOut(a.Env.Stdout)
 	root.SetErr(a.Env.Stderr)
@@ -136,7 +140,7 @@ func wire(a *App, cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return usageError(cmd, err)
+				return usageError(cmd, inWords(cmd, args, err))
 			}
 			return nil
 		}
@@ -181,6 +185,19 @@ func nearestCommand(word string, names []string) string {
 		}
 	}
 	return ""
+}
+
+// inWords replaces cobra's counts of arguments by the names that usage gives
+// them.
+func inWords(cmd *cobra.Command, args []string, err error) error {
+	_, names, _ := strings.Cut(strings.ReplaceAll(cmd.Use, "[flags] ", ""), " ")
+	switch text := err.Error(); {
+	case names == "" && len(args) > 0 && strings.HasPrefix(text, "unknown command"):
+		return fmt.Errorf("%s takes no argument, got %q", cmd.CommandPath(), args[0])
+	case strings.HasPrefix(text, "accepts ") || strings.HasPrefix(text, "requires at least "):
+		return fmt.Errorf("%s wants %s, got %d of them", cmd.CommandPath(), names, len(args))
+	}
+	return err
 }
 
 // usageError returns the error for a wrong use of cmd.

@@ -169,7 +169,7 @@ func newSessionExportCmd(a *App) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&out, "out", "o", "", "the file to write")
+	cmd.Flags().StringVarP(&out, "out", "o", "", "the `FILE` to write")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show the document and write no file")
 	return cmd
 }

@@ -41,11 +41,7 @@ func (s Status) serverRows(add func(string, string, ...string)) {
 	if s.Server.Error != "" {
 		add("model server", "down", nonEmpty(s.Server.Provider, s.Server.URL, s.Server.Error)...)
 	} else {
-		version := s.Server.Version
-		if version == "" {
-			version = "unknown version"
-		}
-		add("model server", "up", s.Server.Provider+" "+version, s.Server.URL, s.Server.Source)
+		add("model server", "up", s.Server.Provider+" "+versionWords(s.Server.Version), s.Server.URL, s.Server.Source)
 	}
 	for _, w := range s.Server.Warnings {
 		add("", "warning", w)
@@ -56,6 +52,18 @@ func (s Status) serverRows(add func(string, string, ...string)) {
 	for _, h := range s.Server.Hints {
 		add("", "hint", h)
 	}
+}
+
+// versionWords names a server's version. An Ollama that was built without one
+// says 0.0.0 (version/version.go of Ollama v0.17.4).
+func versionWords(version string) string {
+	switch version {
+	case "":
+		return "of unknown version"
+	case "0.0.0":
+		return "of unknown version (built from source)"
+	}
+	return version
 }
 
 func (s Status) modelRows(add func(string, string, ...string)) {

@@ -34,7 +34,7 @@ func newUltrathinkCmd(a *App) *cobra.Command {
 			"out. A section that the model does not answer says so: nothing is made up.\n\n" +
 			"The session is kept in .cf/sessions. With --continue or --session TASK is a further question\n" +
 			"in it. TASK - is read from standard input. On a terminal the session is interactive.",
-		Example: "  cf ultrathink \"design a rate limiter\" --context @src --context \"must survive restarts\"\n" +
+		Example: "  cf ultrathink \"design a rate limiter\" --context @src --context \"at most 1 s\"\n" +
 			"  cf ultrathink --continue \"what fails first?\"\n" +
 			"  cf ultrathink \"high-level design\" --show-prompt\n" +
 			"  cf ultrathink - --json < task.txt",
@@ -52,12 +52,12 @@ func newUltrathinkCmd(a *App) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVarP(&o.contexts, "context", "c", nil, "TEXT, @FILE or @DIR that matters to the task; may be given again")
-	f.StringVar(&o.session, "session", "", "continue the session with this id, or the start of one")
+	f.StringArrayVarP(&o.contexts, "context", "c", nil, "`TEXT`, @FILE or @DIR that matters to the task; may be given again")
+	f.StringVar(&o.session, "session", "", "continue the session with this `ID`, or the start of one")
 	f.BoolVar(&o.last, "continue", false, "continue the latest session")
 	f.BoolVar(&o.dryRun, "dry-run", false, "think, but keep no session and write no file")
 	f.BoolVar(&o.showPrompt, "show-prompt", false, "print the exact prompts with token counts and ask no model")
-	f.StringVarP(&o.out, "out", "o", "", "also write the answer to this Markdown file")
+	f.StringVarP(&o.out, "out", "o", "", "also write the answer to this Markdown `FILE`")
 	f.BoolVar(&a.NoTUI, "no-tui", false, "plain text on a terminal too")
 	cmd.MarkFlagsMutuallyExclusive("session", "continue")
 	cmd.MarkFlagsMutuallyExclusive("out", "dry-run")

@@ -102,6 +102,7 @@ type Section struct {
 	Title string `json:"title"` // as shown
 	State State  `json:"state"` // Begin, Done, Missing
 	Why   string `json:"why,omitempty"`
+	Text  string `json:"text,omitempty"` // with Done: all that is kept of what streamed
 }
 
 // Text is a piece of an answer as it streams.

@@ -165,6 +165,13 @@ func Table(rows [][]string, width int) string {
 			widths[i] = max(widths[i], cells([]byte(oneLine(cell))))
 		}
 	}
+	before := 0 // columns of all but the last
+	for _, w := range widths[:max(len(widths)-1, 0)] {
+		before += w + 2
+	}
+	if width > 0 && len(rows) > 0 && width-before < lastLeast && width < before+widths[len(widths)-1] {
+		return records(rows, width)
+	}
 	var b strings.Builder
 	for _, row := range rows {
 		indent := 0
@@ -180,6 +187,29 @@ func Table(rows [][]string, width int) string {
 			line += cell
 		}
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	return b.String()
+}
+
+// records renders a table that is too wide for the terminal: for each row its
+// first cell, then the others below it, each after its heading.
+func records(rows [][]string, width int) string {
+	heads := make([]string, len(rows[0]))
+	widest := 0
+	for i, head := range rows[0] {
+		heads[i] = oneLine(strings.ToLower(head))
+		widest = max(widest, cells([]byte(heads[i])))
+	}
+	var b strings.Builder
+	for _, row := range rows[1:] {
+		for i, cell := range row {
+			if i == 0 {
+				b.WriteString(hang(oneLine(cell), 0, width) + "\n")
+			} else if cell = oneLine(cell); cell != "" && i < len(heads) {
+				pad := strings.Repeat(" ", widest-cells([]byte(heads[i])))
+				b.WriteString("  " + heads[i] + pad + "  " + hang(cell, widest+4, width) + "\n")
+			}
+		}
 	}
 	return b.String()
 }

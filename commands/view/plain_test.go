@@ -263,3 +263,22 @@ func TestConcurrentEvents(t *testing.T) {
 	wg.Wait()
 	p.Close()
 }
+
+// TestAWideTableBecomesRecords: every line of it fits the terminal, and no cell
+// is lost.
+func TestAWideTableBecomesRecords(t *testing.T) {
+	rows := [][]string{{"HOST", "NOW", "WHEN"}, {strings.Repeat("h", 60), "yes", "every time that a model is asked for something\n\x1b[2J"}, {"b", "", "never"}}
+	want := strings.Repeat("h", 60) + "\n" +
+		"  now   yes\n" +
+		"  when  every time that a model is asked for something \\x1b[2J\n" +
+		"b\n  when  never\n"
+	if got := Table(rows, 70); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if got := Table(rows, 0); !strings.HasPrefix(got, "HOST ") {
+		t.Errorf("without a terminal it is a table:\n%s", got)
+	}
+	if got := Table(nil, 10); got != "" {
+		t.Errorf("no rows: %q", got)
+	}
+}

@@ -276,7 +276,7 @@ func (k *talk) done(s prompts.Section, raw string, cut bool) {
 		text, why = prompts.CutToSentence(text), "the reply reached its longest; the unfinished last sentence is not kept"
 	}
 	k.turn.Sections = append(k.turn.Sections, session.Section{ID: s.ID, Title: s.Title, Text: text, State: event.Done, Cut: why != "", Why: why})
-	k.emit(event.Section{ID: s.ID, Title: s.Title, State: event.Done, Why: why})
+	k.emit(event.Section{ID: s.ID, Title: s.Title, State: event.Done, Why: why, Text: text})
 }
 
 // missing closes a section that has no answer.
