@@ -9,12 +9,13 @@ import (
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/llm"
 	"github.com/bitactor/cf/llm/guard"
+	"github.com/bitactor/cf/llm/wire"
 )
 
 // attempt reads one streamed reply and stops it where it goes wrong.
 type attempt struct {
 	v        *conversation
-	exchange *exchange
+	exchange *wire.Exchange
 	started  time.Time
 	budget   int // tokens the reply may have
 	think    int // tokens of it that may be thought
@@ -46,15 +47,12 @@ func newAttempt(v *conversation, budget int) *attempt {
 // take gets each line of the stream from the api client. Its error closes the
 // connection.
 func (a *attempt) take(line api.ChatResponse) error {
-	content, thought := line.Message.Content, line.Message.Thinking
-	if a.exchange.opaque {
-		content, thought = reveal(content), reveal(thought)
-	}
+	content, thought := a.exchange.Reveal(line.Message.Content), a.exchange.Reveal(line.Message.Thinking)
 	if line.Done {
 		a.last = line
 	}
 	if line.RemoteHost != "" && !a.v.client.options.AllowRemote {
-		return a.fail(fault.New(fault.Usage, llm.CodeRemoteHost, "the reply comes from %s", clip(line.RemoteHost, nameBytes)))
+		return a.fail(fault.New(fault.Usage, llm.CodeRemoteHost, "the reply comes from %s", wire.Clip(line.RemoteHost, nameBytes)))
 	}
 	if content == "" && thought == "" {
 		return nil

@@ -3,8 +3,6 @@ package ollama
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +13,7 @@ import (
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/llm"
+	"github.com/bitactor/cf/llm/wire"
 )
 
 // sampling is what is sent where the model's own parameters say nothing:
@@ -100,7 +99,7 @@ func parametersOf(text string) (numbers map[string]float64, stops []string) {
 				value = s
 			}
 			if value != "" && len(stops) < 32 {
-				stops = append(stops, clip(value, 200))
+				stops = append(stops, wire.Clip(value, 200))
 			}
 		} else if f, err := strconv.ParseFloat(value, 64); err == nil {
 			numbers[name] = f
@@ -180,15 +179,6 @@ func (v *conversation) prepare(ctx context.Context) (err error) {
 	return nil
 }
 
-// The waits between tries of a busy server: 0.5 s, then 2 s, each +-50 %, or
-// what the server asks for. One that asks for more than busyMax gets an error
-// at once: nobody is served by coming back too early.
-const (
-	busyTries = 3
-	busyWait  = 500 * time.Millisecond
-	busyMax   = 15 * time.Second
-)
-
 // persist tries until a reply stands or its fault is one that stays.
 func (v *conversation) persist(ctx context.Context, prefix *api.Message, budget int) (*attempt, error) {
 	died, busy := 0, 0
@@ -199,12 +189,13 @@ func (v *conversation) persist(ctx context.Context, prefix *api.Message, budget 
 		}
 		switch fault.CodeOf(err) {
 		case llm.CodeBusy:
-			wait := backoff(err, busy)
-			if busy++; busy >= busyTries || v.given || wait > busyMax {
+			busy++
+			wait, again := wire.Again(err, busy)
+			if !again || v.given {
 				return a, err
 			}
-			if err := v.client.pause(ctx, wait); err != nil {
-				return a, interruption(ctx, ctx, v.client.URL())
+			if v.client.pause(ctx, wait) != nil {
+				return a, wire.Interruption(ctx, protocol.Name, v.client.URL())
 			}
 		case llm.CodeCut:
 			if died++; died > 1 || (v.given && v.request.Restart == nil) {
@@ -221,16 +212,6 @@ func (v *conversation) persist(ctx context.Context, prefix *api.Message, budget 
 	}
 }
 
-// backoff returns how long to wait after n+1 refusals.
-func backoff(err error, n int) time.Duration {
-	var busy *busyError
-	if errors.As(err, &busy) && busy.after > 0 {
-		return busy.after
-	}
-	wait := busyWait << (2 * n)
-	return wait/2 + rand.N(wait)
-}
-
 // attempt sends the request once.
 func (v *conversation) attempt(ctx context.Context, prefix *api.Message, budget int) (*attempt, error) {
 	c, r := v.client, v.request
@@ -241,14 +222,14 @@ func (v *conversation) attempt(ctx context.Context, prefix *api.Message, budget 
 	if v.served.warm() {
 		first = l.First
 	}
-	x := &exchange{
-		url: c.URL(), first: first + time.Duration(v.prompt.tokens)*l.Prefill, code: llm.CodeFirstToken, idle: l.Idle, total: l.Total,
-		lines: true, line: l.LineBytes, bytes: l.LineBytes + int64(budget)*l.ReplyBytesPerToken,
-		wire: func() { v.call.FirstToken = time.Since(a.started) },
+	x := &wire.Exchange{
+		URL: c.URL(), First: first + time.Duration(v.prompt.tokens)*l.Prefill, Idle: l.Idle, Total: l.Total,
+		Streams: true, Line: l.LineBytes, Bytes: l.LineBytes + int64(budget)*l.ReplyBytesPerToken,
+		Began: func() { v.call.FirstToken = time.Since(a.started) },
 	}
 	a.exchange = x
-	err := c.api.Chat(x.begin(ctx), c.chatRequest(v.served, v.window, r, prefix), a.take)
-	f, ended := x.seen()
+	err := c.api.Chat(x.Begin(ctx), c.chatRequest(v.served, v.window, r, prefix), a.take)
+	f, ended := x.Seen()
 	switch {
 	case a.capped:
 		return a, nil
@@ -257,7 +238,7 @@ func (v *conversation) attempt(ctx context.Context, prefix *api.Message, budget 
 	case f != nil:
 		return a, v.explain(f)
 	case err != nil:
-		if f = interruption(ctx, ctx, c.URL()); f == nil {
+		if f = wire.Interruption(ctx, protocol.Name, c.URL()); f == nil {
 			f = fault.New(fault.Unusable, llm.CodeBadStream, "the stream is not what Ollama sends: %w", clipped(err))
 		}
 		return a, f.On("chat", r.Model)

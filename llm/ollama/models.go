@@ -17,10 +17,14 @@ import (
 
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/llm"
+	"github.com/bitactor/cf/llm/wire"
 )
 
 // nameBytes is the longest model name that is taken from a server or sent to one.
 const nameBytes = 256
+
+// versionBytes is the longest answer of a server that greets.
+const versionBytes = 64 << 10
 
 // served is what a Client knows of one model. Everything but prior is fixed
 // once it stands.
@@ -40,23 +44,20 @@ type served struct {
 }
 
 // exchange returns the exchange of a call that runs no model.
-func (c *Client) exchange() *exchange {
+func (c *Client) exchange() *wire.Exchange {
 	l := c.options.Limits
-	return &exchange{
-		url: c.URL(), first: l.Answer, code: llm.CodeFirstToken, idle: l.Answer, total: l.Answer,
-		line: l.LineBytes, bytes: l.BodyBytes,
-	}
+	return &wire.Exchange{URL: c.URL(), First: l.Answer, Idle: l.Answer, Total: l.Answer, Line: l.LineBytes, Bytes: l.BodyBytes}
 }
 
 // do runs one call of the api package under x and returns its fault.
-func (c *Client) do(ctx context.Context, op string, x *exchange, call func(context.Context) error) error {
-	err := call(x.begin(ctx))
-	f, _ := x.seen()
+func (c *Client) do(ctx context.Context, op string, x *wire.Exchange, call func(context.Context) error) error {
+	err := call(x.Begin(ctx))
+	f, _ := x.Seen()
 	if f == nil && err == nil {
 		return nil
 	}
 	if f == nil && !errors.As(err, &f) {
-		if f = interruption(ctx, ctx, c.URL()); f == nil {
+		if f = wire.Interruption(ctx, protocol.Name, c.URL()); f == nil {
 			f = fault.New(fault.Unusable, llm.CodeBadStream, "the answer is not what Ollama sends: %w", clipped(err))
 		}
 	}
@@ -65,7 +66,7 @@ func (c *Client) do(ctx context.Context, op string, x *exchange, call func(conte
 }
 
 // clipped shortens an error that may quote the server.
-func clipped(err error) error { return errors.New(clip(err.Error(), 200)) }
+func clipped(err error) error { return errors.New(wire.Clip(err.Error(), 200)) }
 
 // hello finds out once, and quickly, whether anything answers at all. Later
 // calls may take long for good reasons; this one may not.
@@ -100,13 +101,13 @@ func (c *Client) hello(ctx context.Context) error {
 // is an error of Kind Unreachable.
 func (c *Client) Version(ctx context.Context) (string, error) {
 	x := c.exchange()
-	x.first, x.idle, x.total, x.bytes = c.options.Limits.Greet, c.options.Limits.Greet, c.options.Limits.Greet*2, errorBytes
+	x.First, x.Idle, x.Total, x.Bytes = c.options.Limits.Greet, c.options.Limits.Greet, c.options.Limits.Greet*2, versionBytes
 	var version string
 	err := c.do(ctx, "version", x, func(ctx context.Context) (err error) {
 		version, err = c.api.Version(ctx)
 		return err
 	})
-	return clip(version, 80), err
+	return wire.Clip(version, 80), err
 }
 
 // List returns the models on the server, sorted by name. ContextMax, Thinking
@@ -130,8 +131,8 @@ func (c *Client) List(ctx context.Context) ([]llm.Model, error) {
 			continue
 		}
 		models = append(models, llm.Model{
-			Name: name, Digest: clip(m.Digest, 100), Family: clip(m.Details.Family, 80), Parameters: parameters(m.Details.ParameterSize),
-			Quantization: clip(m.Details.QuantizationLevel, 40), Bytes: max(m.Size, 0), Modified: m.ModifiedAt, Remote: clip(m.RemoteHost, nameBytes),
+			Name: name, Digest: wire.Clip(m.Digest, 100), Family: wire.Clip(m.Details.Family, 80), Parameters: parameters(m.Details.ParameterSize),
+			Quantization: wire.Clip(m.Details.QuantizationLevel, 40), Bytes: max(m.Size, 0), Modified: m.ModifiedAt, Remote: wire.Clip(m.RemoteHost, nameBytes),
 		})
 	}
 	slices.SortFunc(models, func(a, b llm.Model) int { return strings.Compare(a.Name, b.Name) })
@@ -168,7 +169,7 @@ func (c *Client) Show(ctx context.Context, model string) (llm.Model, error) {
 // served returns what is known of a model, asking the server the first time.
 func (c *Client) served(ctx context.Context, model string) (*served, error) {
 	if !named(model) {
-		return nil, fault.New(fault.Usage, "", "not a model name").On("show", clip(model, nameBytes))
+		return nil, fault.New(fault.Usage, "", "not a model name").On("show", wire.Clip(model, nameBytes))
 	}
 	c.mu.Lock()
 	s := c.models[model]
@@ -188,7 +189,7 @@ func (c *Client) served(ctx context.Context, model string) (*served, error) {
 	}
 	if s.model.Remote != "" && !c.options.AllowRemote {
 		return nil, fault.New(fault.Usage, llm.CodeRemoteHost, "the model runs on %s, not on this machine", s.model.Remote).On("show", model).
-			Hint("source code would leave this machine; choose another model, or set allow_remote_hosts in your own config")
+			Hint("source code would leave this machine; choose another model, or run: cf config set allow_remote_hosts true")
 	}
 	if s.model.Remote != "" {
 		c.warnRemote(s.model.Remote)
@@ -224,13 +225,13 @@ func (c *Client) describe(ctx context.Context, model string) (*served, error) {
 			s.model.Name = model
 		}
 	}
-	s.model.Family = clip(cmp.Or(show.Details.Family, s.model.Family), 80)
+	s.model.Family = wire.Clip(cmp.Or(show.Details.Family, s.model.Family), 80)
 	s.model.Parameters = cmp.Or(s.format.parameters, s.model.Parameters)
 	s.model.ContextMax = s.format.context
 	s.model.Modified = show.ModifiedAt
-	s.model.Remote = clip(cmp.Or(show.RemoteHost, s.model.Remote), nameBytes)
+	s.model.Remote = wire.Clip(cmp.Or(show.RemoteHost, s.model.Remote), nameBytes)
 	for _, capability := range show.Capabilities[:min(len(show.Capabilities), 32)] {
-		s.model.Capabilities = append(s.model.Capabilities, clip(string(capability), 40))
+		s.model.Capabilities = append(s.model.Capabilities, wire.Clip(string(capability), 40))
 	}
 	s.model.Thinking = slices.Contains(s.model.Capabilities, "thinking")
 	// Servers before 0.6.4 name no capabilities: then every model may chat.
@@ -265,7 +266,7 @@ func (c *Client) Running(ctx context.Context) ([]llm.Running, error) {
 	for _, m := range list.Models {
 		if name := cmp.Or(m.Name, m.Model); named(name) {
 			running = append(running, llm.Running{
-				Name: name, Digest: clip(m.Digest, 100), Bytes: max(m.Size, 0), GPUBytes: max(m.SizeVRAM, 0),
+				Name: name, Digest: wire.Clip(m.Digest, 100), Bytes: max(m.Size, 0), GPUBytes: max(m.SizeVRAM, 0),
 				Context: max(m.ContextLength, 0), ExpiresAt: m.ExpiresAt,
 			})
 		}
@@ -294,7 +295,7 @@ func (c *Client) render(ctx context.Context, request *api.ChatRequest) (string, 
 	off := false
 	request.Stream, request.DebugRenderOnly = &off, true
 	x := c.exchange()
-	x.first, x.total = c.options.Limits.Load, c.options.Limits.Load
+	x.First, x.Total = c.options.Limits.Load, c.options.Limits.Load
 	var prompt *string
 	err := c.do(ctx, "render", x, func(ctx context.Context) error {
 		return c.api.Chat(ctx, request, func(r api.ChatResponse) error {
@@ -318,7 +319,7 @@ func (c *Client) render(ctx context.Context, request *api.ChatRequest) (string, 
 // before the server said success.
 func (c *Client) Pull(ctx context.Context, model string, each func(llm.PullProgress)) error {
 	if !named(model) {
-		return fault.New(fault.Usage, "", "not a model name").On("pull", clip(model, nameBytes))
+		return fault.New(fault.Usage, "", "not a model name").On("pull", wire.Clip(model, nameBytes))
 	}
 	if err := c.hello(ctx); err != nil {
 		return err
@@ -326,18 +327,18 @@ func (c *Client) Pull(ctx context.Context, model string, each func(llm.PullProgr
 	x := c.exchange()
 	// A registry may verify or resolve for minutes without a word; a pull of
 	// 40 GB may take a day on a slow line.
-	x.lines, x.first, x.idle, x.total = true, c.options.Limits.Load, c.options.Limits.Load, 48*time.Hour
+	x.Streams, x.First, x.Idle, x.Total = true, c.options.Limits.Load, c.options.Limits.Load, 48*time.Hour
 	err := c.do(ctx, "pull", x, func(ctx context.Context) error {
 		return c.api.Pull(ctx, &api.PullRequest{Model: model}, func(p api.ProgressResponse) error {
 			if each != nil {
-				each(llm.PullProgress{Status: clip(p.Status, 200), Digest: clip(p.Digest, 100), Done: max(p.Completed, 0), Total: max(p.Total, 0)})
+				each(llm.PullProgress{Status: wire.Clip(p.Status, 200), Digest: wire.Clip(p.Digest, 100), Done: max(p.Completed, 0), Total: max(p.Total, 0)})
 			}
 			return nil
 		})
 	})
 	c.forget(model)
 	if err == nil {
-		if _, ended := x.seen(); !ended {
+		if _, ended := x.Seen(); !ended {
 			return fault.New(fault.Unusable, llm.CodeCut, "the pull ended before the server said success").On("pull", model)
 		}
 	}

@@ -34,6 +34,7 @@ import (
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/llm"
 	"github.com/bitactor/cf/llm/profile"
+	"github.com/bitactor/cf/llm/wire"
 )
 
 // DefaultURL is where Ollama listens by default
@@ -86,11 +87,11 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	remote := !loopback(base.Hostname())
+	remote := !wire.Loopback(base.Hostname())
 	if remote && !o.AllowRemote {
 		return nil, fault.New(fault.Usage, llm.CodeRemoteHost, "the model server is not on this machine").
 			On("ollama", base.Redacted()).
-			Hint("source code would leave this machine; if that is meant, set allow_remote_hosts in your own config or pass --allow-remote-model")
+			Hint("source code would leave this machine; if that is meant, run: cf config set allow_remote_hosts true")
 	}
 	if o.Events == nil {
 		o.Events = event.Discard
@@ -105,12 +106,9 @@ func New(o Options) (*Client, error) {
 		o.KeepAlive = 30 * time.Minute
 	}
 	o.Limits = o.Limits.withDefaults()
-	c := &Client{options: o, base: base, remote: remote, models: map[string]*served{}, pause: pause}
-	c.http = &http.Client{
-		Transport: newTransport(base, o, remote),
-		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse
-		},
+	c := &Client{
+		options: o, base: base, remote: remote, models: map[string]*served{}, pause: wire.Pause,
+		http: wire.NewClient(base, protocol, o.Limits.Connect, o.Dial),
 	}
 	c.api = api.NewClient(base, c.http)
 	return c, nil
@@ -159,25 +157,4 @@ func parseURL(s string) (*url.URL, error) {
 	}
 	u.RawQuery, u.Fragment = "", ""
 	return u, nil
-}
-
-// loopback tells whether host is this machine. A name is looked at, never
-// resolved: what a resolver answers now is not what it answers later.
-func loopback(host string) bool {
-	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }

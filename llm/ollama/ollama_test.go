@@ -1,6 +1,7 @@
 package ollama
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -102,16 +103,6 @@ func TestNewRefusesOtherMachines(t *testing.T) {
 		if _, err := New(Options{URL: url, AllowRemote: true}); fault.KindOf(err) != fault.Usage {
 			t.Errorf("%q: got %v", url, err)
 		}
-	}
-}
-
-func TestLoopbackNeverGoesThroughAProxy(t *testing.T) {
-	c, err := New(Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c.http.Transport.(*transport).next.(*http.Transport).Proxy != nil {
-		t.Error("a proxy may be used")
 	}
 }
 
@@ -296,61 +287,24 @@ func TestUnreachableIsQuick(t *testing.T) {
 	}
 }
 
-// FuzzReadStream gives a stream in pieces to the body reader: what it hands on
-// is whole JSON lines, the same for every cut, and it ends well only after an
-// end mark.
-func FuzzReadStream(f *testing.F) {
-	f.Add([]byte(piece("a")+end), uint8(3))
-	f.Add([]byte("{\"message\":{\"content\":\"\xe2\"}}\n{\"message\":{\"content\":\"\x82\xac\"}}\n"+end), uint8(1))
-	f.Add([]byte(`{"error":"out of memory"}`+"\n"), uint8(9))
-	f.Add([]byte("[]\n{}\n\n{"), uint8(2))
-	f.Fuzz(func(t *testing.T, stream []byte, n uint8) {
-		read := func(size int) (string, *fault.Error, bool) {
-			x := &exchange{url: "u", first: time.Hour, idle: time.Hour, total: time.Hour, lines: true, line: 1 << 12, bytes: 1 << 16}
-			ctx, cancel := context.WithCancelCause(context.Background())
-			x.start(cancel)
-			b := newBody(ctx, ctx, x, io.NopCloser(&pieces{stream, size}))
-			out, err := io.ReadAll(b)
-			b.Close()
-			fault, ended := x.seen()
-			if (err == nil) != ended || (fault == nil) != ended {
-				t.Fatalf("error %v, fault %v, end mark %v", err, fault, ended)
-			}
-			for line := range strings.Lines(string(out)) {
-				if !json.Valid([]byte(line)) || !strings.HasSuffix(line, "\n") {
-					t.Fatalf("handed on %q", line)
-				}
-			}
-			return string(out), fault, ended
+// FuzzReadLine: what is handed on is a JSON object and no error of the server.
+func FuzzReadLine(f *testing.F) {
+	f.Add([]byte(strings.TrimSpace(piece("a"))))
+	f.Add([]byte(strings.TrimSpace(end)))
+	f.Add([]byte("{\"message\":{\"content\":\"\xe2\"}}"))
+	f.Add([]byte(`{"error":"out of memory"}`))
+	f.Add([]byte("[]"))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 {
+			return
 		}
-		out, bad, ended := read(int(n) + 1)
-		again, worse, also := read(len(stream) + 1)
-		if out != again || ended != also || fault.CodeOf(asError(bad)) != fault.CodeOf(asError(worse)) {
-			t.Fatalf("in pieces of %d: %q %v, at once: %q %v", n+1, out, bad, again, worse)
+		l := readLine(line)
+		bad := l.Err != nil || l.Refusal != ""
+		if bad == (l.Out != nil) || bad && l.End || l.Out != nil && (!json.Valid(l.Out) || l.Out[0] != '{') {
+			t.Fatalf("%q gave %+v", line, l)
 		}
 	})
-}
-
-func asError(f *fault.Error) error {
-	if f == nil {
-		return nil
-	}
-	return f
-}
-
-// pieces reads at most size bytes at a time.
-type pieces struct {
-	data []byte
-	size int
-}
-
-func (p *pieces) Read(to []byte) (int, error) {
-	if len(p.data) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(to, p.data[:min(p.size, len(p.data))])
-	p.data = p.data[n:]
-	return n, nil
 }
 
 func TestErrorOfEachIsReturned(t *testing.T) {

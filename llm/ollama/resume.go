@@ -7,6 +7,7 @@ import (
 	"github.com/ollama/ollama/api"
 
 	"github.com/bitactor/cf/llm"
+	"github.com/bitactor/cf/llm/wire"
 )
 
 // resume goes on after a thought that reached its cap: the thought is given
@@ -23,7 +24,7 @@ func (v *conversation) resume(ctx context.Context, first *attempt) (llm.Reply, e
 	}
 	prefix, text, ok := v.open(ctx, thought)
 	if err := ctx.Err(); err != nil {
-		return llm.Reply{}, interruption(ctx, ctx, v.client.URL())
+		return llm.Reply{}, wire.Interruption(ctx, protocol.Name, v.client.URL())
 	}
 	if !ok {
 		return stopped, nil

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -15,13 +14,10 @@ import (
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/llm"
 	"github.com/bitactor/cf/llm/guard"
+	"github.com/bitactor/cf/llm/wire"
 )
 
 const (
-	// triesMax is how often a request is sent at most.
-	triesMax = 3
-	// pauseBase is the mean wait before the second try; it doubles with each.
-	pauseBase = 500 * time.Millisecond
 	// topP is what Ollama's own protocol takes by default; its /v1 takes 1.0
 	// where the field is left out (openai/openai.go at v0.17.4).
 	topP = 0.9
@@ -71,7 +67,7 @@ func (c *Client) Chat(ctx context.Context, r llm.Request, each func(llm.Chunk) e
 			return fail(err)
 		}
 		if c.options.Pause(ctx, wait) != nil {
-			return fail(interruption(ctx, ctx, c.URL()))
+			return fail(wire.Interruption(ctx, protocol.Name, c.URL()))
 		}
 		if s.given {
 			r.Restart()
@@ -88,7 +84,7 @@ type session struct {
 	call     event.Call
 	thinkMax int
 
-	x       *exchange
+	x       *wire.Exchange
 	runes   guard.Runes
 	musings guard.Runes
 	think   guard.Think
@@ -105,19 +101,11 @@ type session struct {
 // tries while the server is busy, two where the stream broke and nothing was
 // handed out or the caller can forget it.
 func (s *session) again(err error, try int) (time.Duration, bool) {
-	var busy *busyError
-	switch {
-	case errors.As(err, &busy):
-		wait := pauseBase << (try - 1)
-		wait = wait/2 + rand.N(wait)
-		if busy.after > retryAfterMax {
-			return 0, false
-		}
-		return max(wait, busy.after), try < triesMax
-	case fault.CodeOf(err) == llm.CodeCut && try < 2 && (!s.given || s.request.Restart != nil):
-		return pauseBase / 2, true
+	if fault.CodeOf(err) == llm.CodeCut {
+		return 0, try < 2 && (!s.given || s.request.Restart != nil)
 	}
-	return 0, false
+	wait, again := wire.Again(err, try)
+	return wait, again && !s.given
 }
 
 // run sends the request and reads the reply.
@@ -127,11 +115,11 @@ func (s *session) run(ctx context.Context) (llm.Reply, error) {
 		s.thinkMax = llm.DefaultThinkTokens
 	}
 	s.loop = guard.NewLoop()
-	s.x = &exchange{
-		url: c.URL(), sse: true, idle: limits.Idle, total: limits.Total, line: limits.LineBytes,
-		first: limits.First + time.Duration(s.call.CountedTokens)*limits.Prefill,
-		bytes: limits.LineBytes + int64(r.MaxTokens)*limits.ReplyBytesPerToken,
-		set: map[string]any{
+	s.x = &wire.Exchange{
+		URL: c.URL(), Streams: true, Idle: limits.Idle, Total: limits.Total, Line: limits.LineBytes,
+		First: limits.First + time.Duration(s.call.CountedTokens)*limits.Prefill,
+		Bytes: limits.LineBytes + int64(r.MaxTokens)*limits.ReplyBytesPerToken,
+		Set: map[string]any{
 			"messages": r.Messages, "temperature": r.Temperature, "top_p": topP, "seed": r.Seed,
 			"max_tokens": r.MaxTokens, "chat_template_kwargs": map[string]bool{"enable_thinking": r.Think},
 		},
@@ -146,7 +134,7 @@ func (s *session) run(ctx context.Context) (llm.Reply, error) {
 			JSONSchema: &client.ChatCompletionResponseFormatJSONSchema{Name: "reply", Schema: r.Schema, Strict: true},
 		}
 	}
-	stream, err := c.api.CreateChatCompletionStream(s.x.begin(ctx), request)
+	stream, err := c.api.CreateChatCompletionStream(s.x.Begin(ctx), request)
 	if err != nil {
 		return llm.Reply{}, s.cause(err)
 	}
@@ -160,10 +148,10 @@ func (s *session) run(ctx context.Context) (llm.Reply, error) {
 
 // cause is the fault behind an error of go-openai.
 func (s *session) cause(err error) error {
-	if f, _ := s.x.seen(); f != nil {
+	if f, _ := s.x.Seen(); f != nil {
 		return f
 	}
-	return fault.New(fault.Unusable, llm.CodeBadStream, "%w", err).On("openai", s.x.url)
+	return fault.New(fault.Unusable, llm.CodeBadStream, "%w", err).On("openai", s.x.URL)
 }
 
 // frame is an event of the stream. go-openai's own type lacks `reasoning`, as
@@ -191,7 +179,7 @@ type frame struct {
 func (s *session) read(stream *client.ChatCompletionStream) (llm.Stop, error) {
 	for {
 		raw, err := stream.RecvRaw()
-		broken, ended := s.x.seen()
+		broken, ended := s.x.Seen()
 		switch {
 		case errors.Is(err, io.EOF) && ended && broken == nil:
 			return "", s.flush()
@@ -224,7 +212,7 @@ func (s *session) read(stream *client.ChatCompletionStream) (llm.Stop, error) {
 
 // bad is a fault of the protocol.
 func (s *session) bad(format string, args ...any) error {
-	return fault.New(fault.Unusable, llm.CodeBadStream, format, args...).On("openai", s.x.url)
+	return fault.New(fault.Unusable, llm.CodeBadStream, format, args...).On("openai", s.x.URL)
 }
 
 // countMax is more tokens than any server can have counted.
@@ -244,7 +232,7 @@ func (s *session) usage(f frame) error {
 	s.call.PromptTokens, s.call.OutputTokens, s.call.ReusedTokens = int(u.Prompt), int(u.Completion), int(u.Details.Cached)
 	if u.Prompt > 0 && s.call.CountedTokens >= truncatedMin && float64(u.Prompt) < truncatedShare*float64(s.call.CountedTokens) {
 		return fault.New(fault.Unusable, llm.CodeTruncated, "the server read %d tokens of about %d: it cut the prompt", u.Prompt, s.call.CountedTokens).
-			On("openai", s.x.url).Hint("give the server a larger context (Ollama: OLLAMA_CONTEXT_LENGTH, llama.cpp: --ctx-size) or cf less context")
+			On("openai", s.x.URL).Hint("give the server a larger context (Ollama: OLLAMA_CONTEXT_LENGTH, llama.cpp: --ctx-size) or cf less context")
 	}
 	return nil
 }
@@ -255,15 +243,15 @@ func (s *session) add(content, reasoning string) error {
 		return nil
 	}
 	if s.tokens++; s.tokens > s.request.MaxTokens {
-		return fault.New(fault.Unusable, llm.CodeTooManyTokens, "more than %d tokens came", s.request.MaxTokens).On("openai", s.x.url)
+		return fault.New(fault.Unusable, llm.CodeTooManyTokens, "more than %d tokens came", s.request.MaxTokens).On("openai", s.x.URL)
 	}
 	s.last = time.Now()
 	if s.call.FirstToken == 0 {
 		s.call.FirstToken = s.last.Sub(s.begin)
 	}
 	thinking := s.think.Inside() || reasoning != ""
-	thought, text := s.think.Add(s.runes.Add(reveal(content)))
-	thought = s.musings.Add(reveal(reasoning)) + thought
+	thought, text := s.think.Add(s.runes.Add(s.x.Reveal(content)))
+	thought = s.musings.Add(s.x.Reveal(reasoning)) + thought
 	if thinking || thought != "" {
 		s.call.ThinkTokens++
 	}
@@ -319,7 +307,7 @@ func (s *session) finish(stopped llm.Stop) (llm.Reply, error) {
 		case "length":
 			reply.Stop = llm.StopLength
 		case "":
-			return llm.Reply{}, fault.New(fault.Unusable, llm.CodeCut, "the stream ends without a finish_reason").On("openai", s.x.url)
+			return llm.Reply{}, fault.New(fault.Unusable, llm.CodeCut, "the stream ends without a finish_reason").On("openai", s.x.URL)
 		default:
 			return llm.Reply{}, s.bad("finish_reason %.40q: the reply is not known to be whole", s.reason)
 		}

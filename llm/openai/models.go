@@ -13,6 +13,7 @@ import (
 
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/llm"
+	"github.com/bitactor/cf/llm/wire"
 )
 
 // served is a model as /models lists it. The protocol knows id, created and
@@ -48,8 +49,8 @@ func (s served) model() llm.Model {
 // models reads /models.
 func (c *Client) models(ctx context.Context) ([]served, error) {
 	limits := c.options.Limits
-	x := &exchange{url: c.URL(), first: limits.Answer, idle: limits.Answer, total: limits.Answer, bytes: limits.BodyBytes}
-	request, err := http.NewRequestWithContext(x.begin(ctx), http.MethodGet, c.base.String()+"/models", nil)
+	x := &wire.Exchange{URL: c.URL(), First: limits.Answer, Idle: limits.Answer, Total: limits.Answer, Bytes: limits.BodyBytes}
+	request, err := http.NewRequestWithContext(x.Begin(ctx), http.MethodGet, c.base.String()+"/models", nil)
 	if err != nil {
 		return nil, fault.New(fault.Usage, "", "%w", err).On("openai", c.URL())
 	}
@@ -58,7 +59,7 @@ func (c *Client) models(ctx context.Context) ([]served, error) {
 	}
 	response, err := c.http.Do(request)
 	cause := func(err error) error {
-		if f, _ := x.seen(); f != nil {
+		if f, _ := x.Seen(); f != nil {
 			return f
 		}
 		return fault.New(fault.Unusable, llm.CodeBadStream, "%w", err).On("openai", c.URL())

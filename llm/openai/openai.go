@@ -25,7 +25,6 @@ import (
 	"math"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -36,6 +35,7 @@ import (
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/llm"
+	"github.com/bitactor/cf/llm/wire"
 )
 
 // DefaultContext is the window in tokens that is assumed where neither the
@@ -133,23 +133,19 @@ func New(o Options) (*Client, error) {
 	}
 	base.RawQuery, base.Fragment = "", ""
 	base.Path = strings.TrimRight(base.Path, "/")
-	remote := !loopback(base.Hostname())
+	remote := !wire.Loopback(base.Hostname())
 	if remote && !o.AllowRemote {
 		return nil, fault.New(fault.Usage, llm.CodeRemoteHost, "the model server is not on this machine").On("openai", base.Redacted()).
-			Hint("source code would leave this machine; if that is meant, set allow_remote_hosts in your own config or pass --allow-remote-model")
+			Hint("source code would leave this machine; if that is meant, run: cf config set allow_remote_hosts true")
 	}
 	if o.Events == nil {
 		o.Events = event.Discard
 	}
 	if o.Pause == nil {
-		o.Pause = pause
+		o.Pause = wire.Pause
 	}
 	o.Limits = o.Limits.withDefaults()
-	c := &Client{options: o, base: base, remote: remote, windows: map[string]llm.Window{}}
-	c.http = &http.Client{
-		Transport:     newTransport(base, o, remote),
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	c := &Client{options: o, base: base, remote: remote, windows: map[string]llm.Window{}, http: wire.NewClient(base, protocol, o.Limits.Connect, o.Dial)}
 	config := client.DefaultConfig(o.APIKey)
 	config.BaseURL = base.String()
 	config.HTTPClient = c.http
@@ -171,6 +167,7 @@ func (c *Client) Guarantees() []string {
 		"a prompt that is too long may be cut by the server: cf notices only where the server reports half of what cf estimates, or less",
 		"token counts before sending are estimates: the protocol has no vocabulary",
 		"the exact prompt can't be shown: the protocol has no way to render it",
+		"whether the model thinks is the server's own: it may ignore that thinking was switched on or off",
 		"how long the model stays loaded, and what is loaded now, is the server's own affair",
 		"prefill and decode times are measured at the client; reused prompt tokens are known only where the server reports cached_tokens",
 	}
@@ -182,26 +179,5 @@ func (c *Client) warnRemote() {
 		c.warned.Do(func() {
 			c.options.Events.Emit(event.Note{Level: "warn", Text: fmt.Sprintf("source code is sent to %s: it leaves this machine", c.base.Host)})
 		})
-	}
-}
-
-// loopback tells whether host is this machine. A name is looked at, never
-// resolved: what a resolver answers now is not what it answers later.
-func loopback(host string) bool {
-	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
 	}
 }

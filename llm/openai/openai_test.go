@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 
@@ -70,22 +71,24 @@ func TestRestartForgetsABrokenReply(t *testing.T) {
 	}
 }
 
-func FuzzReadStream(f *testing.F) {
-	for _, name := range []string{"sound", "deep-json", "crlf", "bom"} {
-		f.Add([]byte("data: {\"choices\":[{\"delta\":{\"content\":\"" + name + "\"}}]}\r\n\n: c\ndata: [DONE]\n"))
+// FuzzReadLine: what is handed on is the mark or an event that is a JSON object
+// and no error of the server.
+func FuzzReadLine(f *testing.F) {
+	for _, seed := range []string{
+		`data: {"choices":[{"delta":{"content":"a"}}]}`, "data: [DONE]", ": comment", "event: x", `data: {"error":"x"}`, `{"error":{"message":"x"}}`,
+		"\ufeffdata: {}", "\xff\xfedata: \x00", "data: null",
+	} {
+		f.Add([]byte(seed))
 	}
-	f.Add([]byte("data: {\"error\":\"x\"}\n"))
-	f.Add([]byte("\xff\xfedata: \x00"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		b := &body{x: &exchange{line: 1 << 10, bytes: 1 << 20, sse: true}}
-		b.x.start(func(error) {})
-		defer b.x.stop()
-		b.split(data)
-		if _, ended := b.x.seen(); ended && b.err == nil {
-			t.Error("the mark was seen and the stream goes on")
-		}
-		if len(b.part) > 1<<10 {
-			t.Errorf("%d bytes of a line kept", len(b.part))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		l := readLine(line)
+		data, event := bytes.CutPrefix(l.Out, []byte("data: "))
+		bad := l.Err != nil || l.Refusal != ""
+		switch {
+		case bad && (l.Out != nil || l.End), l.Out != nil && !event, l.End != (string(data) == "[DONE]"):
+			t.Fatalf("%q gave %+v", line, l)
+		case event && !l.End && !json.Valid(data):
+			t.Fatalf("%q was handed on", line)
 		}
 	})
 }

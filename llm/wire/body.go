@@ -1,14 +1,11 @@
-package ollama
+package wire
 
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
-	"time"
 	"unicode/utf8"
 
 	"github.com/bitactor/cf/fault"
@@ -16,20 +13,17 @@ import (
 )
 
 // body wraps a response body: it holds the clocks and the caps, and hands on a
-// stream in whole, decodable lines only.
+// stream in whole lines only, each one accepted by the protocol.
 type body struct {
 	caller, ctx context.Context
-	x           *exchange
+	x           *Exchange
+	p           Protocol
 	src         io.ReadCloser
 	read        int64
 	part        []byte // the line that is not whole yet
-	out         []byte // lines ready to be handed on
+	out         []byte // bytes ready to be handed on
 	err         error  // what follows out
 	scratch     [16 << 10]byte
-}
-
-func newBody(caller, ctx context.Context, x *exchange, src io.ReadCloser) *body {
-	return &body{caller: caller, ctx: ctx, x: x, src: src}
 }
 
 // Close ends the exchange and closes the connection unless the body is at its end.
@@ -40,7 +34,7 @@ func (b *body) Close() error {
 }
 
 // Read returns whole lines of a stream, or the bytes of any other body. Every
-// error but io.EOF is recorded in the exchange, since the api client drops it.
+// error but io.EOF is recorded in the exchange, since a library may drop it.
 func (b *body) Read(p []byte) (int, error) {
 	for len(b.out) == 0 {
 		if b.err != nil {
@@ -56,26 +50,26 @@ func (b *body) Read(p []byte) (int, error) {
 func (b *body) fill() {
 	n, err := b.src.Read(b.scratch[:])
 	if n > 0 {
-		b.x.moved()
-		if b.read += int64(n); b.read > b.x.bytes {
-			b.fail(fault.New(fault.Unusable, llm.CodeTooManyBytes, "more than %d bytes came", b.x.bytes))
+		if b.read += int64(n); b.read > b.x.Bytes {
+			b.fail(fault.New(fault.Unusable, llm.CodeTooManyBytes, "more than %d bytes came", b.x.Bytes))
 			return
 		}
-		if !b.x.lines {
-			b.out = b.scratch[:n]
-		} else {
+		if b.x.Streams {
 			b.split(b.scratch[:n])
+		} else {
+			b.x.moved()
+			b.out = b.scratch[:n]
 		}
 	}
 	if err == nil || b.err != nil {
 		return
 	}
-	if f := interruption(b.caller, b.ctx, b.x.url); f != nil {
+	if f := b.x.interruption(b.caller, b.ctx); f != nil {
 		b.fail(f)
 		return
 	}
 	switch {
-	case errors.Is(err, io.EOF) && !b.x.lines:
+	case errors.Is(err, io.EOF) && !b.x.Streams:
 		b.err = io.EOF
 	case errors.Is(err, io.EOF) && len(b.part) > 0:
 		b.fail(fault.New(fault.Unusable, llm.CodeCut, "the stream ends inside a line"))
@@ -88,7 +82,10 @@ func (b *body) fill() {
 
 // fail records f; what was ready before it is still handed on.
 func (b *body) fail(f *fault.Error) {
-	b.err = b.x.fail(f.On("ollama", b.x.url))
+	if f.Op == "" {
+		f.On(b.p.Name, b.x.URL)
+	}
+	b.err = b.x.fail(f)
 }
 
 // split appends data to the unfinished line and moves the whole lines to out.
@@ -102,9 +99,9 @@ func (b *body) split(data []byte) {
 			b.part = append(b.part, data[:i]...)
 			data = data[i+1:]
 		}
-		if int64(len(b.part)) > b.x.line {
+		if int64(len(b.part)) > b.x.Line {
 			b.part = nil
-			b.fail(fault.New(fault.Unusable, llm.CodeLongLine, "a line is longer than %d bytes", b.x.line))
+			b.fail(fault.New(fault.Unusable, llm.CodeLongLine, "a line is longer than %d bytes", b.x.Line))
 			return
 		}
 		if i >= 0 {
@@ -114,40 +111,37 @@ func (b *body) split(data []byte) {
 	}
 }
 
-// line checks one whole line and hands it on.
+// line judges one whole line and hands it on.
 func (b *body) line(line []byte) {
 	if len(line) == 0 {
 		return
 	}
-	if line[0] != '{' || !json.Valid(line) {
-		b.fail(fault.New(fault.Unusable, llm.CodeBadStream, "a line is not a JSON object: %.80q", line))
+	l := b.p.Line(line)
+	switch {
+	case l.Err != nil:
+		b.fail(fault.New(fault.Unusable, llm.CodeBadStream, "%w", l.Err))
+		return
+	case l.Refusal != "":
+		b.fail(b.p.messageFault(b.x.URL, http.StatusOK, l.Refusal))
 		return
 	}
-	var mark struct {
-		Error  *string `json:"error"`
-		Done   bool    `json:"done"`
-		Status string  `json:"status"`
+	if l.Moved {
+		b.x.moved()
 	}
-	if err := json.Unmarshal(line, &mark); err != nil {
-		b.fail(fault.New(fault.Unusable, llm.CodeBadStream, "a line has fields of the wrong type: %w", err))
-		return
+	if l.Out != nil {
+		if !utf8.Valid(l.Out) {
+			b.x.mu.Lock()
+			b.x.opaque = true
+			b.x.mu.Unlock()
+			l.Out = hide(l.Out)
+		}
+		b.out = append(append(b.out, l.Out...), '\n')
 	}
-	if mark.Error != nil {
-		b.fail(messageFault(b.x.url, http.StatusOK, *mark.Error, nil))
-		return
-	}
-	if !utf8.Valid(line) {
-		b.x.mu.Lock()
-		b.x.opaque = true
-		b.x.mu.Unlock()
-		line = hide(line)
-	}
-	b.out = append(append(b.out, line...), '\n')
-	if mark.Done || mark.Status == "success" {
+	if l.End {
 		b.x.mu.Lock()
 		b.x.ended = true
 		b.x.mu.Unlock()
-		b.err = io.EOF // whatever follows the end mark is nobody's business
+		b.err = io.EOF
 	}
 }
 
@@ -155,8 +149,8 @@ func (b *body) line(line []byte) {
 const hidden = 0x10FE00
 
 // hide replaces every byte of line that is not UTF-8 by a private-use rune, so
-// that it survives the api client's JSON decoder, which would make it U+FFFD
-// and so break a character that a server split across two lines.
+// that it survives a library's JSON decoder, which would make it U+FFFD and so
+// break a character that a server split across two lines.
 func hide(line []byte) []byte {
 	out := make([]byte, 0, len(line)+16)
 	for len(line) > 0 {
@@ -171,8 +165,15 @@ func hide(line []byte) []byte {
 	return out
 }
 
-// reveal undoes hide on decoded text.
-func reveal(s string) string {
+// Reveal gives back the bytes of decoded text as the server sent them, which
+// need not be UTF-8.
+func (x *Exchange) Reveal(s string) string {
+	x.mu.Lock()
+	opaque := x.opaque
+	x.mu.Unlock()
+	if !opaque {
+		return s
+	}
 	out := make([]byte, 0, len(s))
 	for _, r := range s {
 		if r >= hidden && r < hidden+256 {
@@ -182,17 +183,4 @@ func reveal(s string) string {
 		}
 	}
 	return string(out)
-}
-
-// retryAfter reads a Retry-After header (RFC 9110, section 10.2.3); 0 if there
-// is none that can be read.
-func retryAfter(header string) time.Duration {
-	const longest = 366 * 24 * time.Hour
-	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
-		return min(time.Duration(seconds)*time.Second, longest)
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return min(max(time.Until(at), 0), longest)
-	}
-	return 0
 }

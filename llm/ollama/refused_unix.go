@@ -1,8 +1,0 @@
-//go:build !windows
-
-package ollama
-
-import "syscall"
-
-// connectionRefused is what dialling a closed port returns.
-const connectionRefused = syscall.ECONNREFUSED
