@@ -180,7 +180,7 @@ func TestOllamaIsPinnedOnce(t *testing.T) {
 	for file, pattern := range map[string]string{
 		"go.mod":       `github\.com/ollama/ollama v(\S+)`,
 		"tools/go.mod": `github\.com/ollama/ollama v(\S+)`,
-		"setup/pin.go": `OllamaVersion\s*=\s*"v?([^"]+)"`,
+		"setup/pin.go": `ollamaVersion\s*=\s*"v?([^"]+)"`,
 	} {
 		text, err := os.ReadFile(file)
 		if err != nil {
