@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
 
 	"github.com/bitactor/cf/commands/config"
@@ -48,7 +47,7 @@ func (a *App) Connect(ctx context.Context, model string) (*Backend, error) {
 
 // prepare chooses the model and asks the server all that a verb needs of it.
 func (a *App) prepare(ctx context.Context, c *config.Config, b *Backend, server setup.Server, model string) error {
-	p, err := a.open(c, server.URL)
+	p, err := a.open(c, server)
 	if err != nil {
 		return err
 	}
@@ -61,7 +60,7 @@ func (a *App) prepare(ctx context.Context, c *config.Config, b *Backend, server 
 	if err != nil {
 		return err
 	}
-	chosen, why, err := setup.ChooseModel(models, model, memoryOf(ctx))
+	chosen, why, err := setup.ChooseModel(models, model, setup.ModelMemory(ctx, a.Env.Environ, server.CPUOnly))
 	if err != nil {
 		return err
 	}
@@ -132,27 +131,23 @@ func (a *App) locate(ctx context.Context, c *config.Config, start bool) (setup.S
 			Hint("cf config set host http://127.0.0.1:8080/v1")
 	}
 	if host != "" { // refuses a host that may not be used before anything is sent to it
-		if _, err := a.open(c, host); err != nil {
+		if _, err := a.open(c, setup.Server{URL: host}); err != nil {
 			return setup.Server{}, err
 		}
 	}
-	server, err := setup.Locate(ctx, o)
-	var f *fault.Error
-	if err != nil && !start && host == "" && errors.As(err, &f) && f.Kind == fault.Unreachable {
-		if s, running := embedded.Read(o.Paths.Server()); running && s.Status == embedded.Ready {
-			return setup.Server{URL: s.URL, Source: setup.Private, Version: s.Version}, nil
-		}
-	}
-	return server, err
+	return setup.Locate(ctx, o)
 }
 
-// open returns the provider for the server at url. It connects to nothing.
-func (a *App) open(c *config.Config, url string) (llm.Provider, error) {
+// open returns the provider for the server. It connects to nothing.
+func (a *App) open(c *config.Config, server setup.Server) (llm.Provider, error) {
 	if c.Provider == "openai" {
-		return openai.New(openai.Options{URL: url, APIKey: a.apiKey(c), AllowRemote: c.AllowRemoteHosts, Events: a.Events(), Context: c.ContextMax})
+		return openai.New(openai.Options{URL: server.URL, APIKey: a.apiKey(c), AllowRemote: c.AllowRemoteHosts, Events: a.Events(), Context: c.ContextMax})
 	}
 	return ollama.New(ollama.Options{
-		URL: url, AllowRemote: c.AllowRemoteHosts, Events: a.Events(), ContextMax: c.ContextMax,
+		URL: server.URL, AllowRemote: c.AllowRemoteHosts, Events: a.Events(), ContextMax: c.ContextMax,
+		Memory: func(ctx context.Context) ollama.Memory {
+			return setup.Memory(ctx, a.Env.Environ, server.CPUOnly)
+		},
 		CacheDir: a.cacheDir("vocabularies"), Profiles: profile.Open(a.cacheDir("profiles")),
 	})
 }
@@ -174,13 +169,6 @@ func (a *App) cacheDir(name string) string {
 	return filepath.Join(a.Env.Paths.Cache, name)
 }
 
-// memoryOf is what a model may fill: the larger of main and GPU memory, in
-// bytes; 0 = unknown.
-func memoryOf(ctx context.Context) int64 {
-	m := ollama.SystemMemory(ctx)
-	return max(m.Main, m.GPU)
-}
-
 // private says where the private server stands, from its files alone.
 func (a *App) private() PrivateStatus {
 	dir := a.setupPaths().Server()
@@ -194,6 +182,9 @@ func (a *App) private() PrivateStatus {
 	p := PrivateStatus{State: "asleep", Version: install.Version, Model: install.Model}
 	if install.CPUOnly {
 		p.Why = "built for the CPU only"
+		if gpu := setup.FindGPU(a.Env.Environ); gpu.Name != "" {
+			p.Why += ": the GPU (" + gpu.Name + ") is not used"
+		}
 	}
 	if state, running := embedded.Read(dir); running {
 		p.State, p.URL = string(state.Status), state.URL

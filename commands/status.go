@@ -162,7 +162,7 @@ func (a *App) askServer(ctx context.Context, s *Status) error {
 		return err
 	}
 	s.Server.URL, s.Server.Source, s.Server.Version, s.Server.Warnings = server.URL, server.Source, server.Version, server.Warnings
-	provider, err := a.open(c, server.URL)
+	provider, err := a.open(c, server)
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func (a *App) askServer(ctx context.Context, s *Status) error {
 			}
 		}
 	}
-	chosen, why, err := setup.ChooseModel(models, c.Model, memoryOf(ctx))
+	chosen, why, err := setup.ChooseModel(models, c.Model, setup.ModelMemory(ctx, a.Env.Environ, server.CPUOnly))
 	if err != nil {
 		return err
 	}
@@ -225,7 +225,7 @@ func (a *App) modelNames(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := a.open(c, server.URL)
+	p, err := a.open(c, server)
 	if err != nil {
 		return nil, err
 	}

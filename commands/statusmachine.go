@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/bitactor/cf/process"
+	"github.com/bitactor/cf/setup"
 	"golang.org/x/sys/cpu"
 )
 
@@ -52,7 +53,9 @@ func (a *App) machine(ctx context.Context) Machine {
 	m.Memory, m.MemoryFree = memory()
 	m.Disk = a.diskFolder()
 	m.DiskFree = diskFree(m.Disk)
-	m.GPU, m.GPUMemory = gpu(ctx, env)
+	if gpu := setup.FindGPU(env); gpu.Name != "" {
+		m.GPU, m.GPUMemory = gpu.Name, gpu.Bytes
+	}
 	m.LandlockABI = landlockABI()
 	m.Sandbox, m.SandboxWhy, m.SandboxFix = sandbox(ctx, env, m.LandlockABI)
 	return m
@@ -98,26 +101,6 @@ func procField(file, name string) string {
 		}
 	}
 	return ""
-}
-
-// gpu names the graphics processor that a model server could use.
-func gpu(ctx context.Context, env []string) (name string, bytes int64) {
-	if path, err := process.Look("nvidia-smi", env); err == nil {
-		out, err := runBounded(ctx, path, []string{"--query-gpu=name,memory.total", "--format=csv,noheader,nounits"}, env)
-		first, _, _ := strings.Cut(strings.TrimSpace(out), "\n")
-		if name, mib, ok := strings.Cut(first, ", "); ok && err == nil {
-			n, _ := strconv.ParseInt(strings.TrimSpace(mib), 10, 64)
-			return name, n << 20
-		}
-		return "NVIDIA, but its driver does not answer", 0
-	}
-	if _, err := os.Stat("/dev/kfd"); err == nil {
-		return "AMD", 0
-	}
-	if runtime.GOOS == "darwin" && runtime.GOARCH == "arm64" {
-		return "Apple", 0
-	}
-	return "none", 0
 }
 
 // sandbox says which isolation code that a model wrote would get here.

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/process"
 )
@@ -259,9 +258,6 @@ func (j *job) buildOllama(ctx context.Context) (binary string, err error) {
 		if err := j.step(ctx, s.step, s.do); err != nil {
 			return "", err
 		}
-	}
-	if j.facts.gpu != "" && runtime.GOOS != "darwin" {
-		j.o.Events.Emit(event.Note{Level: "warn", Text: "this machine has an " + j.facts.gpu + " GPU; the server built here uses the CPU only (install Ollama from https://ollama.com/download to use the GPU)"})
 	}
 	return binary, nil
 }

@@ -16,7 +16,7 @@ import (
 var (
 	headerProof    = []string{"nlohmann/json.hpp", "stb/stb_image.h"}
 	headerPackages = []string{"nlohmann-json3-dev", "libstb-dev"} // Debian's and Ubuntu's
-	headerFolders  = []string{"/usr/include", "/usr/local/include", "/opt/homebrew/include", "/home/linuxbrew/.linuxbrew/include"}
+	headerFolders  = []string{"/usr/include", "/usr/local/include", "/opt/homebrew/include"}
 )
 
 // headers returns the folders, in the compiler's order, that hold the missing
@@ -32,7 +32,11 @@ func (j *job) headers(ctx context.Context, malgo string) ([]string, error) {
 	if hasAll(dir, headerProof) {
 		return []string{dir}, nil
 	}
-	for _, installed := range headerFolders {
+	folders := headerFolders
+	if brew := process.Getenv(j.o.Environ, "HOMEBREW_PREFIX"); brew != "" {
+		folders = append(folders[:len(folders):len(folders)], filepath.Join(brew, "include"))
+	}
+	for _, installed := range folders {
 		if hasAll(installed, headerProof) {
 			return []string{dir, installed}, nil
 		}

@@ -42,7 +42,7 @@ type LocateOptions struct {
 	PrivateOnly bool          // with no Host: only the private server is looked for
 	AllowRemote bool          // a host on another machine may be asked
 	Provider    string        // "openai" = the host is not asked for Ollama's version
-	Serve       []string      // argv of `cf serve-model`; nil = never start one
+	Serve       []string      // argv of `cf serve-model`; nil = take a private server only if it runs
 	DefaultURL  string        // "" = Ollama's default address
 	Wait        time.Duration // longest wait for a private server that is starting; 0 = embedded.DefaultStartWait
 	Events      event.Sink    // told when a server is being started
@@ -73,6 +73,11 @@ func Locate(ctx context.Context, o LocateOptions) (Server, error) {
 		return Server{}, interrupted(ctx, "find model server")
 	}
 	in, made := embedded.ReadInstall(o.Paths.Server())
+	if made && len(o.Serve) == 0 {
+		if s, ok := embedded.Read(o.Paths.Server()); ok && s.Status == embedded.Ready {
+			return finish(Server{URL: s.URL, Source: Private, Version: s.Version, CPUOnly: in.CPUOnly}), nil
+		}
+	}
 	if !made || len(o.Serve) == 0 {
 		return Server{}, fault.New(fault.Unreachable, CodeNoServer, "no model server answers: %w", short(err)).On("find model server", o.DefaultURL).
 			Hint("run: cf setup")

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -54,65 +53,6 @@ func cpuinfo(lines *bufio.Scanner) string {
 		}
 	}
 	return text
-}
-
-// memoryBytes returns what this machine may use: main memory, or less where a
-// control group says so; 0 = unknown.
-func memoryBytes(ctx context.Context, env []string) int64 {
-	if b, err := os.ReadFile("/proc/meminfo"); err == nil {
-		total := meminfoTotal(string(b))
-		if limit := number("/sys/fs/cgroup/memory.max"); limit > 0 && limit < total {
-			return limit
-		}
-		return total
-	}
-	sysctl, err := process.Look("sysctl", env)
-	if err != nil {
-		return 0
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	r, err := process.Run(ctx, process.Command{Path: sysctl, Args: []string{"-n", "hw.memsize"}, Env: env})
-	if err != nil {
-		return 0
-	}
-	n, _ := strconv.ParseInt(strings.TrimSpace(r.Stdout.String()), 10, 64)
-	return n
-}
-
-func meminfoTotal(text string) int64 {
-	for line := range strings.Lines(text) {
-		if rest, ok := strings.CutPrefix(line, "MemTotal:"); ok {
-			kib, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
-			return kib << 10
-		}
-	}
-	return 0
-}
-
-func number(path string) int64 {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return 0
-	}
-	n, _ := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
-	return n
-}
-
-// gpuName returns a word for a GPU that Ollama could use, "" if none is seen:
-// NVIDIA's driver, or AMD's compute device. macOS on ARM has Metal, which a
-// build from source uses too.
-func gpuName() string {
-	for _, probe := range []struct{ path, name string }{
-		{"/proc/driver/nvidia/version", "NVIDIA"},
-		{"/dev/nvidiactl", "NVIDIA"},
-		{"/dev/kfd", "AMD"},
-	} {
-		if _, err := os.Stat(probe.path); err == nil {
-			return probe.name
-		}
-	}
-	return ""
 }
 
 // hasManifest tells whether the model store holds a model's manifest

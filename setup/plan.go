@@ -55,15 +55,15 @@ type facts struct {
 	made      bool             // install can be used
 	installed string           // path of an ollama program, "" if none
 	models    []llm.Model      // on server
-	memory    int64            // bytes; 0 = unknown
-	gpu       string
+	memory    int64            // bytes that a model may fill; 0 = unknown
+	gpu       GPU
 	archive   string // name of the release's archive; "" = none for this platform
 }
 
 // survey looks, and changes nothing. A named server that does not answer is an
 // error: set-up must not replace what the user asked for.
 func survey(ctx context.Context, o Options) (facts, error) {
-	f := facts{memory: memoryBytes(ctx, o.Environ), gpu: gpuName(), archive: archiveName(runtime.GOOS, runtime.GOARCH)}
+	f := facts{gpu: FindGPU(o.Environ), archive: archiveName(runtime.GOOS, runtime.GOARCH)}
 	f.install, f.made = embedded.ReadInstall(o.Paths.Server())
 	if f.made && f.install.Source == built && !f.install.Portable && f.install.CPU != cpuID(ctx, o.Environ) {
 		f.made = false // built for another machine that shares this folder
@@ -81,17 +81,19 @@ func survey(ctx context.Context, o Options) (facts, error) {
 		f.server = server
 	case ctx.Err() != nil || o.Host != "":
 		return f, err
-	case f.made:
-		if s, ok := embedded.Read(o.Paths.Server()); ok && s.Status == embedded.Ready {
-			f.server = Server{URL: s.URL, Source: Private, Version: s.Version, CPUOnly: f.install.CPUOnly}
-		}
 	}
+	f.memory = ModelMemory(ctx, o.Environ, f.cpuOnly())
 	if f.server.URL != "" {
 		f.models, err = listModels(ctx, o, f.server.URL)
 	} else {
 		err = nil
 	}
 	return f, err
+}
+
+// cpuOnly tells whether the server, as far as it is known, can't use a GPU.
+func (f facts) cpuOnly() bool {
+	return f.server.CPUOnly || f.server.URL == "" && f.made && f.install.CPUOnly
 }
 
 func listModels(ctx context.Context, o Options, url string) ([]llm.Model, error) {
@@ -224,7 +226,7 @@ func pullName(o Options, f facts) (string, int64) {
 	if o.Model != "" {
 		return o.Model, 0
 	}
-	return toPull(f.memory, f.gpu != "")
+	return toPull(f.memory, f.gpu.Name != "" && !f.cpuOnly())
 }
 
 func offlineModel(model string) error {
@@ -277,9 +279,11 @@ func (f facts) report(o Options) (Report, error) {
 	r := Report{Server: f.server}
 	if f.server.URL == "" {
 		r.Server = Server{Source: Private, Version: f.install.Version, CPUOnly: f.install.CPUOnly}
+		r.Server.Warnings = f.gpu.unused(r.Server)
 		r.Model, r.Why = llm.Model{Name: f.install.Model}, "installed"
 		return r, nil
 	}
+	r.Server.Warnings = append(r.Server.Warnings, f.gpu.unused(r.Server)...)
 	var err error
 	r.Model, r.Why, err = ChooseModel(f.models, o.Model, f.memory)
 	return r, err

@@ -132,7 +132,9 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	if err := j.remember(model.Name); err != nil {
 		return Report{}, err
 	}
-	return Report{Server: j.facts.server, Model: model, Why: why, Changed: true}, nil
+	server := j.facts.server
+	server.Warnings = append(server.Warnings, j.facts.gpu.unused(server)...)
+	return Report{Server: server, Model: model, Why: why, Changed: true}, nil
 }
 
 func (o *Options) setDefaults() {
