@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/bitactor/cf/fault"
@@ -152,7 +153,10 @@ func (b *builder) build(ctx context.Context, include []string) (string, error) {
 		return "", err
 	}
 	binary := filepath.Join(dir, "ollama")
-	return binary, os.Rename(fresh, binary)
+	if err := os.Rename(fresh, binary); err != nil {
+		return "", buildError("go build", "it left no program: "+err.Error())
+	}
+	return binary, nil
 }
 
 // progress returns what follows `go build -v`: it names a package when it begins
@@ -200,10 +204,11 @@ func (b *builder) supported(ctx context.Context, flags []string) []string {
 }
 
 // run runs the go command in the scratch module. line, which may be nil, gets
-// its error output; the last lines of that explain a failure.
+// its error output; the last lines of that explain a failure. Were cf killed,
+// the go command would get SIGINT: it then starts no more compilers.
 func (b *builder) run(ctx context.Context, line func(string), args ...string) (process.Result, error) {
 	var last []string
-	r, err := process.Run(ctx, process.Command{Path: b.goTool, Args: args, Dir: b.module, Env: b.env, OutputMax: 4 << 20, Stderr: func(l string) {
+	r, err := process.Run(ctx, process.Command{Path: b.goTool, Args: args, Dir: b.module, Env: b.env, OutputMax: 4 << 20, ParentDeath: syscall.SIGINT, Stderr: func(l string) {
 		if line != nil {
 			line(l)
 		}

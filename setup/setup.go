@@ -141,9 +141,7 @@ func (o *Options) setDefaults() {
 	if o.Events == nil {
 		o.Events = event.Discard
 	}
-	if o.Sources.Client == nil {
-		o.Sources = DefaultSources(o.Sources)
-	}
+	o.Sources = DefaultSources(o.Sources)
 }
 
 // consent asks once, for the whole plan.
