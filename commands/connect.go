@@ -144,7 +144,7 @@ func (a *App) open(c *config.Config, server setup.Server) (llm.Provider, error) 
 		return openai.New(openai.Options{URL: server.URL, APIKey: a.apiKey(c), AllowRemote: c.AllowRemoteHosts, Events: a.Events(), Context: c.ContextMax})
 	}
 	return ollama.New(ollama.Options{
-		URL: server.URL, AllowRemote: c.AllowRemoteHosts, Events: a.Events(), ContextMax: c.ContextMax,
+		URL: server.URL, Version: server.Version, AllowRemote: c.AllowRemoteHosts, Events: a.Events(), ContextMax: c.ContextMax,
 		Memory: func(ctx context.Context) ollama.Memory {
 			return setup.Memory(ctx, a.Env.Environ, server.CPUOnly)
 		},

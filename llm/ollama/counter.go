@@ -64,28 +64,41 @@ func (c *Client) count(ctx context.Context, s *served) (*counter, error) {
 	if t, err := template.Parse(s.show.Template); err == nil && s.show.Template != "" {
 		k.template = t
 	}
-	cache := token.Cache{Dir: c.options.CacheDir}
-	v, ok := cache.Load(s.model.Digest)
-	if !ok {
-		err := c.verbose(ctx, s.model.Name, func(r io.Reader) (err error) {
-			v, err = token.ReadShow(r)
-			return err
-		})
-		switch {
-		case err == nil:
-			// Best effort: without the cache the next start asks the server again.
-			_ = cache.Store(s.model.Digest, v)
-		case ctx.Err() != nil || fault.KindOf(err) == fault.Unreachable:
-			return nil, err
-		default:
-			v = nil
-		}
-	}
-	if v != nil {
-		k.encoder, _ = v.Encoder()
+	var err error
+	if k.encoder, err = c.encoder(ctx, s); err != nil {
+		return nil, err
 	}
 	s.counter = k
 	return k, nil
+}
+
+// encoder returns the encoder of a model, nil where its vocabulary can't be used.
+func (c *Client) encoder(ctx context.Context, s *served) (*token.Encoder, error) {
+	cache := token.Cache{Dir: c.options.CacheDir}
+	if e, known := cache.Load(s.model.Digest); known {
+		return e, nil
+	}
+	var v *token.Vocabulary
+	err := c.verbose(ctx, s.model.Name, func(r io.Reader) (err error) {
+		if v, err = token.ReadShow(r); errors.Is(err, token.ErrNoVocabulary) {
+			v, err = nil, nil
+		}
+		return err
+	})
+	if ctx.Err() != nil || fault.KindOf(err) == fault.Unreachable {
+		return nil, err
+	}
+	if err != nil {
+		return nil, nil // estimates will do until the server answers better
+	}
+	var e *token.Encoder
+	if v != nil {
+		e, _ = v.Encoder()
+	}
+	// Best effort: without the cache the next start asks the server again. That
+	// a model has no usable vocabulary is kept too.
+	_ = cache.Store(s.model.Digest, e)
+	return e, nil
 }
 
 // Exact tells whether counts are by the model's own vocabulary and template.

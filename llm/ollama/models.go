@@ -77,9 +77,12 @@ func (c *Client) hello(ctx context.Context) error {
 	greeted := c.greeted
 	c.mu.Unlock()
 	if greeted {
+		if c.remote {
+			c.warnRemote(c.URL())
+		}
 		return nil
 	}
-	_, err := c.Version(ctx)
+	version, err := c.Version(ctx)
 	switch fault.CodeOf(err) {
 	case llm.CodeRefused, llm.CodeNoHost, llm.CodeConnect, llm.CodeFirstToken, llm.CodeCanceled, llm.CodeRemoteHost:
 		return err
@@ -92,7 +95,7 @@ func (c *Client) hello(ctx context.Context) error {
 		c.warnRemote(c.URL())
 	}
 	c.mu.Lock()
-	c.greeted = true
+	c.greeted, c.version = true, version
 	c.mu.Unlock()
 	return nil
 }
@@ -136,7 +139,34 @@ func (c *Client) List(ctx context.Context) ([]llm.Model, error) {
 		})
 	}
 	slices.SortFunc(models, func(a, b llm.Model) int { return strings.Compare(a.Name, b.Name) })
+	c.mu.Lock()
+	c.list, c.listed = slices.Clone(models), time.Now()
+	c.mu.Unlock()
 	return models, nil
+}
+
+// listFresh is how long a list counts as what the server holds: who lists the
+// models and then describes the one that was chosen asks once.
+const listFresh = 2 * time.Second
+
+// find returns the entry of a model in the server's list, the only call that
+// tells the digest. found is false for a model that is not in it.
+func (c *Client) find(ctx context.Context, model string) (entry llm.Model, found bool, err error) {
+	c.mu.Lock()
+	list, fresh := c.list, time.Since(c.listed) < listFresh
+	c.mu.Unlock()
+	if !fresh {
+		if list, err = c.List(ctx); err != nil {
+			return llm.Model{}, false, err
+		}
+	}
+	for _, m := range list {
+		if m.Name == model || m.Name == model+":latest" {
+			m.Name = model
+			return m, true, nil
+		}
+	}
+	return llm.Model{Name: model}, false, nil
 }
 
 // named tells whether name is one that cf shows and sends: printable and short.
@@ -201,30 +231,32 @@ func (c *Client) served(ctx context.Context, model string) (*served, error) {
 func (c *Client) forget(model string) {
 	c.mu.Lock()
 	delete(c.models, model)
+	c.listed = time.Time{}
 	c.mu.Unlock()
 }
 
 func (c *Client) describe(ctx context.Context, model string) (*served, error) {
-	list, err := c.List(ctx) // the only call that tells the digest
+	entry, found, err := c.find(ctx, model)
 	if err != nil {
 		return nil, err
 	}
 	var show *api.ShowResponse
-	err = c.do(ctx, "show", c.exchange(), func(ctx context.Context) (err error) {
-		show, err = c.api.Show(ctx, &api.ShowRequest{Model: model})
-		return err
-	})
-	if err != nil {
-		return nil, missing(err, model)
+	if found {
+		show = c.keptDescription(entry.Digest)
 	}
-	s := &served{show: show, format: shapeOf(show.ModelInfo)}
-	s.model = llm.Model{Name: model}
-	for _, m := range list {
-		if m.Name == model || m.Name == model+":latest" {
-			s.model = m
-			s.model.Name = model
+	if show == nil {
+		err = c.do(ctx, "show", c.exchange(), func(ctx context.Context) (err error) {
+			show, err = c.api.Show(ctx, &api.ShowRequest{Model: model})
+			return err
+		})
+		if err != nil {
+			return nil, missing(err, model)
+		}
+		if found {
+			c.keepDescription(entry.Digest, show)
 		}
 	}
+	s := &served{model: entry, show: show, format: shapeOf(show.ModelInfo)}
 	s.model.Family = wire.Clip(cmp.Or(show.Details.Family, s.model.Family), 80)
 	s.model.Parameters = cmp.Or(s.format.parameters, s.model.Parameters)
 	s.model.ContextMax = s.format.context

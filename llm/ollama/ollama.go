@@ -44,6 +44,7 @@ const DefaultURL = "http://127.0.0.1:11434"
 // Options configures a Client. The zero value works.
 type Options struct {
 	URL         string     // http or https; "" means DefaultURL; without a scheme http is meant
+	Version     string     // what the server just said its version is, where the caller asked: saves a request; "" asks
 	AllowRemote bool       // allow servers on other machines and models that run elsewhere
 	Events      event.Sink // takes warnings; nil drops them
 
@@ -51,7 +52,7 @@ type Options struct {
 	KeepAlive  time.Duration // how long the server keeps the model loaded; 0 means 30 minutes
 	Limits     Limits        // zero fields mean DefaultLimits
 
-	CacheDir string                           // folder for vocabularies, one file per model digest; "" keeps them in memory only
+	CacheDir string                           // folder for what a digest fixes, vocabulary and description; "" keeps them in memory only
 	Profiles *profile.Store                   // measured facts per digest; nil keeps them in memory only
 	Memory   func(ctx context.Context) Memory // memory of the machine; nil means SystemMemory
 
@@ -72,7 +73,10 @@ type Client struct {
 
 	mu      sync.Mutex
 	greeted bool
+	version string // of the server; "" = not known
 	models  map[string]*served
+	list    []llm.Model // the last list
+	listed  time.Time   // when it came
 
 	pause func(ctx context.Context, d time.Duration) error // waits between tries; tests replace it
 }
@@ -107,7 +111,7 @@ func New(o Options) (*Client, error) {
 	}
 	o.Limits = o.Limits.withDefaults()
 	c := &Client{
-		options: o, base: base, remote: remote, models: map[string]*served{}, pause: wire.Pause,
+		options: o, base: base, remote: remote, models: map[string]*served{}, pause: wire.Pause, greeted: o.Version != "", version: o.Version,
 		http: wire.NewClient(base, protocol, o.Limits.Connect, o.Dial),
 	}
 	c.api = api.NewClient(base, c.http)

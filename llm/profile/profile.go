@@ -12,18 +12,15 @@
 package profile
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/bitactor/cf/llm/disk"
 )
 
 // Layout says how a model is asked for an answer of several sections.
@@ -125,7 +122,11 @@ func (s *Store) Update(digest string, change func(*Profile)) error {
 	change(&p)
 	p.Digest, p.Updated = digest, time.Now().UTC().Truncate(time.Second)
 	s.mem[digest] = p
-	return write(s.path(digest), p)
+	data, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return err
+	}
+	return disk.Write(s.path(digest), append(data, '\n'))
 }
 
 func (s *Store) keep(digest string, change func(*Profile), err error) error {
@@ -135,22 +136,12 @@ func (s *Store) keep(digest string, change func(*Profile), err error) error {
 	return err
 }
 
-// path names the file of a digest. Digests come from servers: only a hash of
-// one ever becomes part of a path.
-func (s *Store) path(digest string) string {
-	sum := sha256.Sum256([]byte(digest))
-	return filepath.Join(s.dir, hex.EncodeToString(sum[:16])+".json")
-}
+func (s *Store) path(digest string) string { return disk.Path(s.dir, digest, ".json") }
 
 // read returns the profile in a file, or a fresh one.
 func read(path, digest string) Profile {
 	fresh := Profile{Digest: digest}
-	f, err := os.Open(path)
-	if err != nil {
-		return fresh
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, fileBytes))
+	data, err := disk.Read(path, fileBytes)
 	if err != nil {
 		return fresh
 	}
@@ -167,26 +158,4 @@ func (p Profile) sane() bool {
 	rate := func(f float64) bool { return f >= 0 && f < 1e9 }
 	return ratio(p.Estimate) && ratio(p.EstimateLow) && rate(p.PrefillRate) && rate(p.DecodeRate) &&
 		p.EstimateSeen >= 0 && p.Overhead >= 0 && p.Overhead < 1<<20 && p.Window >= 0
-}
-
-// write replaces the file at path.
-func write(path string, p Profile) (err error) {
-	data, err := json.MarshalIndent(p, "", "  ")
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".profile-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(append(data, '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

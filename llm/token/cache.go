@@ -1,197 +1,165 @@
 package token
 
 import (
-	"bufio"
-	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"hash/crc32"
-	"io"
-	"math"
-	"os"
-	"path/filepath"
+
+	"github.com/bitactor/cf/llm/disk"
 )
 
-// Cache keeps vocabularies in a folder, one file per model digest. The zero
-// value keeps nothing. Safe for concurrent use, by several processes too.
+// Cache keeps compiled vocabularies in a folder, one file per model digest. The
+// zero value keeps nothing. Safe for concurrent use, by several processes too.
 type Cache struct{ Dir string }
 
-// magic starts a cache file; its last byte is the version of the format:
-// magic, body length and CRC-32C of the body, body. Numbers are unsigned
-// varints, texts have their length before them.
-const magic = "cfvocab\x01"
+// magic starts a cache file; its last byte is the version of the format and of
+// the rules: magic, body length and CRC-32C of the body, body. Numbers are
+// unsigned varints, texts and tables have their length before them.
+const magic = "cfvocab\x02"
 
-// Load returns the vocabulary of a digest; false where there is none that can
-// be used: a damaged file counts as none.
-func (c Cache) Load(digest string) (*Vocabulary, bool) {
+// Load returns the encoder of a digest. known is false where there is no usable
+// file, a damaged one included; an encoder of nil that is known says that the
+// model's vocabulary is one that can't be used.
+func (c Cache) Load(digest string) (e *Encoder, known bool) {
 	if c.Dir == "" || digest == "" {
 		return nil, false
 	}
-	f, err := os.Open(c.path(digest))
+	data, err := disk.Read(c.path(digest), MaxBytes)
 	if err != nil {
 		return nil, false
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
-	if err != nil || len(data) > MaxBytes {
+	t, err := decode(data)
+	if err != nil {
 		return nil, false
 	}
-	v, err := decode(data)
-	return v, err == nil
+	if t.model == "" {
+		return nil, true
+	}
+	e, err = t.encoder()
+	return e, err == nil
 }
 
-// Store saves the vocabulary of a digest.
-func (c Cache) Store(digest string, v *Vocabulary) error {
+// Store saves the encoder of a digest; nil says that there can be none.
+func (c Cache) Store(digest string, e *Encoder) error {
 	if c.Dir == "" || digest == "" {
 		return nil
 	}
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
-		return err
+	var t tables
+	if e != nil {
+		t = e.tables
 	}
-	f, err := os.CreateTemp(c.Dir, ".vocabulary-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(encode(v))
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), c.path(digest))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return disk.Write(c.path(digest), encode(t))
 }
 
-// path names the file of a digest. Digests come from servers: only a hash of
-// one ever becomes part of a path.
-func (c Cache) path(digest string) string {
-	sum := sha256.Sum256([]byte(digest))
-	return filepath.Join(c.Dir, hex.EncodeToString(sum[:16])+".vocab")
-}
+func (c Cache) path(digest string) string { return disk.Path(c.Dir, digest, ".vocab") }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func encode(v *Vocabulary) []byte {
-	var b []byte
-	text := func(s string) {
-		b = binary.AppendUvarint(b, uint64(len(s)))
-		b = append(b, s...)
+func encode(t tables) []byte {
+	b := make([]byte, len(magic)+8, 1<<16+len(t.merges)+len(t.texts.slots)+len(t.texts.ends)+len(t.texts.blob)+len(t.scores))
+	bytes := func(p []byte) {
+		b = binary.AppendUvarint(b, uint64(len(p)))
+		b = append(b, p...)
 	}
-	text(v.Model)
-	text(v.Pre)
-	b = binary.AppendVarint(b, int64(v.BOS))
-	b = binary.AppendVarint(b, int64(v.EOS))
-	b = append(b, byte(v.AddBOS), byte(v.AddEOS), byte(v.SpacePrefix))
-	b = binary.AppendUvarint(b, uint64(len(v.Tokens)))
-	for _, t := range v.Tokens {
-		text(t)
+	bytes([]byte(t.model))
+	bytes([]byte(t.pre))
+	b = little.AppendUint32(b, uint32(t.bos))
+	b = little.AppendUint32(b, uint32(t.eos))
+	for _, id := range t.bytes {
+		b = little.AppendUint32(b, uint32(id))
 	}
-	b = binary.AppendUvarint(b, uint64(len(v.Types)))
-	b = append(b, v.Types...)
-	b = binary.AppendUvarint(b, uint64(len(v.Scores)))
-	for _, s := range v.Scores {
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(s))
+	if t.prefix {
+		b = append(b, 1)
+	} else {
+		b = append(b, 0)
 	}
-	b = binary.AppendUvarint(b, uint64(len(v.Merges)))
-	for _, m := range v.Merges {
-		b = binary.AppendUvarint(b, uint64(uint32(m[0])))
-		b = binary.AppendUvarint(b, uint64(uint32(m[1])))
+	b = binary.AppendUvarint(b, uint64(len(t.special)))
+	for _, s := range t.special {
+		bytes([]byte(s.text))
+		b = little.AppendUint32(b, uint32(s.id))
 	}
-	head := binary.LittleEndian.AppendUint32([]byte(magic), uint32(len(b)))
-	head = binary.LittleEndian.AppendUint32(head, crc32.Checksum(b, castagnoli))
-	return append(head, b...)
+	for _, table := range [][]byte{t.merges, t.texts.slots, t.texts.ends, t.texts.blob, t.scores} {
+		bytes(table)
+	}
+	head := len(magic) + 8
+	copy(b, magic)
+	little.PutUint32(b[len(magic):], uint32(len(b)-head))
+	little.PutUint32(b[len(magic)+4:], crc32.Checksum(b[head:], castagnoli))
+	return b
 }
 
 // errDamaged says that a cache file is not what encode wrote.
 var errDamaged = errors.New("damaged vocabulary file")
 
-func decode(data []byte) (*Vocabulary, error) {
+// decode reads what encode wrote. The tables are parts of data.
+func decode(data []byte) (tables, error) {
 	head := len(magic) + 8
 	if len(data) < head || string(data[:len(magic)]) != magic {
-		return nil, errDamaged
+		return tables{}, errDamaged
 	}
 	body := data[head:]
-	if binary.LittleEndian.Uint32(data[len(magic):]) != uint32(len(body)) ||
-		binary.LittleEndian.Uint32(data[len(magic)+4:]) != crc32.Checksum(body, castagnoli) {
-		return nil, errDamaged
+	if little.Uint32(data[len(magic):]) != uint32(len(body)) || little.Uint32(data[len(magic)+4:]) != crc32.Checksum(body, castagnoli) {
+		return tables{}, errDamaged
 	}
-	d := &decoder{r: bufio.NewReader(bytes.NewReader(body)), left: len(body)}
-	v := &Vocabulary{Model: d.text(), Pre: d.text(), BOS: d.id(), EOS: d.id(), AddBOS: d.flag(), AddEOS: d.flag(), SpacePrefix: d.flag()}
-	for range d.length(maxTokens) {
-		v.Tokens = append(v.Tokens, d.text())
+	d := &decoder{rest: body}
+	t := tables{model: string(d.bytes()), pre: string(d.bytes()), bos: d.id(), eos: d.id()}
+	for i := range t.bytes {
+		t.bytes[i] = d.id()
 	}
-	v.Types = d.bytes(d.length(maxTokens))
-	for range d.length(maxTokens) {
-		b := d.bytes(4)
-		if d.err != nil {
-			break
+	t.prefix = string(d.take(1)) == "\x01"
+	for range d.number() {
+		s := special{string(d.bytes()), d.id()}
+		if s.text == "" || d.damaged {
+			return tables{}, errDamaged
 		}
-		v.Scores = append(v.Scores, math.Float32frombits(binary.LittleEndian.Uint32(b)))
+		t.special = append(t.special, s)
 	}
-	for range d.length(4 * maxTokens) {
-		v.Merges = append(v.Merges, [2]int32{int32(d.number(maxTokens)), int32(d.number(maxTokens))})
+	t.merges = d.bytes()
+	t.texts = textTable{slots: d.bytes(), ends: d.bytes(), blob: d.bytes()}
+	t.scores = d.bytes()
+	// The searches mask by the number of slots: it must be a power of two.
+	for _, slots := range []int{len(t.merges) / mergeSlot, len(t.texts.slots) / 4} {
+		d.damaged = d.damaged || slots&(slots-1) != 0
 	}
-	if d.err != nil {
-		return nil, d.err
+	if d.damaged || len(t.merges)%mergeSlot != 0 {
+		return tables{}, errDamaged
 	}
-	return v, v.check()
+	return t, nil
 }
 
 // decoder reads a body; after its first error everything is zero.
 type decoder struct {
-	r    *bufio.Reader
-	left int
-	err  error
+	rest    []byte
+	damaged bool
 }
 
-func (d *decoder) number(most uint64) uint64 {
-	if d.err != nil {
-		return 0
-	}
-	n, err := binary.ReadUvarint(d.r)
-	if err == nil && n > most {
-		err = fmt.Errorf("%w: %d where at most %d can be", errDamaged, n, most)
-	}
-	if err != nil {
-		d.err = err
-		return 0
-	}
-	return n
-}
-
-// length reads the number of items of a list, each of which takes a byte at least.
-func (d *decoder) length(most int) int { return int(d.number(uint64(min(most, d.left)))) }
-
-func (d *decoder) bytes(n int) []byte {
-	if d.err != nil || n == 0 {
+func (d *decoder) take(n int) []byte {
+	if d.damaged || n > len(d.rest) {
+		d.damaged = true
 		return nil
 	}
-	b := make([]byte, n)
-	_, d.err = io.ReadFull(d.r, b)
+	b := d.rest[:n:n]
+	d.rest = d.rest[n:]
 	return b
 }
 
-func (d *decoder) text() string { return string(d.bytes(d.length(d.left))) }
-
-func (d *decoder) id() int32 {
-	if d.err != nil {
-		return -1
+// number reads the length of a list, each item of which takes a byte at least.
+func (d *decoder) number() int {
+	n, size := binary.Uvarint(d.rest)
+	if size <= 0 || n > uint64(len(d.rest)) {
+		d.damaged = true
+		return 0
 	}
-	n, err := binary.ReadVarint(d.r)
-	if err == nil && (n < -1 || n > maxTokens) {
-		err = errDamaged
-	}
-	d.err = err
-	return int32(n)
+	d.rest = d.rest[size:]
+	return int(n)
 }
 
-func (d *decoder) flag() Flag {
-	b := d.bytes(1)
-	if d.err != nil || len(b) == 0 || Flag(b[0]) > Yes {
-		return Unset
+func (d *decoder) bytes() []byte { return d.take(d.number()) }
+
+func (d *decoder) id() int32 {
+	b := d.take(4)
+	if b == nil {
+		return -1
 	}
-	return Flag(b[0])
+	return int32(little.Uint32(b))
 }

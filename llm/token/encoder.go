@@ -3,6 +3,7 @@ package token
 import (
 	"container/heap"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -13,11 +14,24 @@ import (
 
 // Encoder turns text into the tokens of one vocabulary. Safe for concurrent use.
 type Encoder struct {
-	ids      map[string]int32
-	special  []special // longest first
-	starts   [256]bool // first bytes of special tokens
-	bos, eos []int32   // put around every text that is a whole prompt
-	pieces   func(text string, ids []int32) []int32
+	tables
+	patterns []*regexp2.Regexp // BPE: applied one after the other
+	starts   [256]bool         // first bytes of special tokens
+	alphabet [256]rune         // BPE: the character that stands for each byte
+}
+
+// tables are what an Encoder is made of, and what a cache file holds.
+type tables struct {
+	model   string
+	pre     string
+	bos     int32      // put before every text that is a whole prompt; -1: none
+	eos     int32      // put after it; -1: none
+	bytes   [256]int32 // the token of each byte; -1: none
+	prefix  bool       // SentencePiece: a space is put before the text
+	special []special  // longest first
+	merges  mergeTable // BPE
+	texts   textTable  // SentencePiece, and BPE that takes whole words
+	scores  []byte     // SentencePiece: of 4 bytes, one per token
 }
 
 // special is a token that is never split and never made of parts.
@@ -31,52 +45,108 @@ func (v *Vocabulary) Encoder() (*Encoder, error) {
 	if err := v.check(); err != nil {
 		return nil, err
 	}
-	e := &Encoder{ids: v.index()}
-	var bos bool
+	t := tables{model: v.Model, pre: v.Pre, bos: -1, eos: -1}
+	ids := v.index()
+	bos := false
 	switch v.Model {
 	case "gpt2":
-		r, ok := pretokenizers[v.Pre]
-		if !ok {
-			return nil, fmt.Errorf("the splitting rules %.40q are not known", v.Pre)
+		r := pretokenizers[v.Pre]
+		missing := 0
+		for i, c := range byteAlphabet() {
+			id, ok := ids[string(c)]
+			if !ok {
+				id, missing = -1, missing+1
+			}
+			t.bytes[i] = id
 		}
-		b, err := newBPE(v, e.ids, r)
-		if err != nil {
-			return nil, err
+		if missing > 128 {
+			return nil, fmt.Errorf("%d of 256 bytes have no token: not a byte-level vocabulary", missing)
 		}
-		e.pieces, bos = b.encode, r.bos
+		t.merges = newMergeTable(v, ids)
+		if bos = r.bos; r.whole {
+			t.texts = newTextTable(v)
+		}
 	case "llama":
 		if len(v.Scores) == 0 {
 			return nil, fmt.Errorf("a SentencePiece vocabulary without scores")
 		}
-		s := newSentencePiece(v, e.ids)
-		e.pieces, bos = s.encode, true
-	default:
-		return nil, fmt.Errorf("the tokenizer %.40q is not known", v.Model)
+		for i := range t.bytes {
+			id, ok := ids[fmt.Sprintf("<0x%02X>", i)]
+			if !ok {
+				id = -1
+			}
+			t.bytes[i] = id
+		}
+		for _, score := range v.Scores {
+			t.scores = little.AppendUint32(t.scores, math.Float32bits(score))
+		}
+		t.texts, t.prefix, bos = newTextTable(v), v.SpacePrefix.or(true), true
 	}
 	if v.AddBOS.or(bos) && v.BOS >= 0 {
-		e.bos = []int32{v.BOS}
+		t.bos = v.BOS
 	}
 	if v.AddEOS.or(false) && v.EOS >= 0 {
-		e.eos = []int32{v.EOS}
+		t.eos = v.EOS
 	}
-	e.findSpecial(v)
+	t.findSpecial(v)
+	return t.encoder()
+}
+
+// encoder makes tables ready for use; it fails where their rules are not known.
+func (t tables) encoder() (*Encoder, error) {
+	e := &Encoder{tables: t, alphabet: byteAlphabet()}
+	switch t.model {
+	case "gpt2":
+		r, ok := pretokenizers[t.pre]
+		if !ok {
+			return nil, fmt.Errorf("the splitting rules %.40q are not known", t.pre)
+		}
+		for _, p := range r.patterns {
+			// Not the RE2 mode: there \s is ASCII, here it is Unicode as in llama.cpp.
+			re, err := regexp2.Compile(p, regexp2.None)
+			if err != nil {
+				return nil, err
+			}
+			re.MatchTimeout = 2 * time.Second
+			e.patterns = append(e.patterns, re)
+		}
+	case "llama":
+		if len(t.scores) != len(t.texts.ends) {
+			return nil, fmt.Errorf("%d scores of %d tokens", len(t.scores)/4, t.texts.len())
+		}
+	default:
+		return nil, fmt.Errorf("the tokenizer %.40q is not known", t.model)
+	}
+	for _, s := range t.special {
+		e.starts[s.text[0]] = true
+	}
 	return e, nil
+}
+
+// pieces appends the tokens of a text without special tokens.
+func (e *Encoder) pieces(text string, ids []int32) []int32 {
+	if e.model == "llama" {
+		return e.sentencePieces(text, ids)
+	}
+	for _, piece := range e.split(text) {
+		ids = e.piece(piece, ids)
+	}
+	return ids
 }
 
 // findSpecial lists the tokens that are taken whole wherever they stand: with
 // parse_special llama.cpp does so for control, user defined and unknown tokens
 // (llama_vocab::impl::tokenizer_st_partition), the longest first.
-func (e *Encoder) findSpecial(v *Vocabulary) {
+func (t *tables) findSpecial(v *Vocabulary) {
 	for id, text := range v.Tokens {
 		switch v.typeOf(id) {
 		case typeControl, typeUserDefined, typeUnknown:
 			if text != "" {
-				e.special = append(e.special, special{text, int32(id)})
-				e.starts[text[0]] = true
+				t.special = append(t.special, special{text, int32(id)})
 			}
 		}
 	}
-	slices.SortStableFunc(e.special, func(a, b special) int { return len(b.text) - len(a.text) })
+	slices.SortStableFunc(t.special, func(a, b special) int { return len(b.text) - len(a.text) })
 }
 
 // Encode returns the tokens of text alone.
@@ -85,7 +155,15 @@ func (e *Encoder) Encode(text string) []int32 { return e.encode(nil, text) }
 // EncodePrompt returns the tokens of a whole prompt, with the tokens that the
 // server puts around it.
 func (e *Encoder) EncodePrompt(text string) []int32 {
-	return append(e.encode(slices.Clone(e.bos), text), e.eos...)
+	var ids []int32
+	if e.bos >= 0 {
+		ids = append(ids, e.bos)
+	}
+	ids = e.encode(ids, text)
+	if e.eos >= 0 {
+		ids = append(ids, e.eos)
+	}
+	return ids
 }
 
 // Count returns the number of tokens of text alone.
@@ -127,53 +205,8 @@ func (e *Encoder) specialAt(text string) (special, bool) {
 	return special{}, false
 }
 
-// bpe is byte-level byte-pair encoding (https://aclanthology.org/P16-1162, on
-// bytes as in GPT-2).
-type bpe struct {
-	patterns []*regexp2.Regexp
-	ids      map[string]int32
-	bytes    [256]int32         // the token of each byte; -1: none
-	alphabet [256]string        // the character that stands for each byte
-	merges   map[uint64]merging // by the two tokens
-	whole    bool
-}
-
 // merging is the token that two tokens become, and how early.
 type merging struct{ rank, id int32 }
-
-func key(left, right int32) uint64 { return uint64(uint32(left))<<32 | uint64(uint32(right)) }
-
-func newBPE(v *Vocabulary, ids map[string]int32, r rules) (*bpe, error) {
-	b := &bpe{ids: ids, whole: r.whole, merges: make(map[uint64]merging, len(v.Merges))}
-	for _, p := range r.patterns {
-		// Not the RE2 mode: there \s is ASCII, here it is Unicode as in llama.cpp.
-		re, err := regexp2.Compile(p, regexp2.None)
-		if err != nil {
-			return nil, err
-		}
-		re.MatchTimeout = 2 * time.Second
-		b.patterns = append(b.patterns, re)
-	}
-	missing := 0
-	for i, c := range byteAlphabet() {
-		b.alphabet[i] = string(c)
-		id, ok := ids[string(c)]
-		if !ok {
-			id, missing = -1, missing+1
-		}
-		b.bytes[i] = id
-	}
-	if missing > 128 {
-		return nil, fmt.Errorf("%d of 256 bytes have no token: not a byte-level vocabulary", missing)
-	}
-	for rank, m := range v.Merges {
-		id, ok := ids[v.Tokens[m[0]]+v.Tokens[m[1]]]
-		if _, twice := b.merges[key(m[0], m[1])]; ok && !twice {
-			b.merges[key(m[0], m[1])] = merging{int32(rank), id}
-		}
-	}
-	return b, nil
-}
 
 // byteAlphabet maps bytes to printable characters: bytes_to_unicode of
 // https://github.com/openai/gpt-2/blob/master/src/encoder.py.
@@ -190,18 +223,11 @@ func byteAlphabet() (alphabet [256]rune) {
 	return alphabet
 }
 
-func (b *bpe) encode(text string, ids []int32) []int32 {
-	for _, piece := range b.split(text) {
-		ids = b.piece(piece, ids)
-	}
-	return ids
-}
-
 // split applies the patterns in turn. What a pattern does not match stays a
 // piece of its own, as in unicode_regex_split of llama.cpp.
-func (b *bpe) split(text string) []string {
+func (e *Encoder) split(text string) []string {
 	pieces := []string{text}
-	for _, re := range b.patterns {
+	for _, re := range e.patterns {
 		next := make([]string, 0, len(pieces)*2)
 		for _, piece := range pieces {
 			next = cut(re, piece, next)
@@ -258,26 +284,28 @@ func (p *pairs) Pop() any {
 	return last
 }
 
-func (b *bpe) piece(piece string, ids []int32) []int32 {
-	if b.whole {
+// piece appends the tokens of a piece by byte-level byte-pair encoding
+// (https://aclanthology.org/P16-1162, on bytes as in GPT-2).
+func (e *Encoder) piece(piece string, ids []int32) []int32 {
+	if e.texts.len() > 0 {
 		var mapped strings.Builder
 		for i := range len(piece) {
-			mapped.WriteString(b.alphabet[piece[i]])
+			mapped.WriteRune(e.alphabet[piece[i]])
 		}
-		if id, ok := b.ids[mapped.String()]; ok {
+		if id, ok := e.texts.find(mapped.String()); ok {
 			return append(ids, id)
 		}
 	}
 	chain := make([]symbol, len(piece))
 	for i := range len(piece) {
-		chain[i] = symbol{id: b.bytes[piece[i]], prev: i - 1, next: i + 1}
+		chain[i] = symbol{id: e.bytes[piece[i]], prev: i - 1, next: i + 1}
 	}
 	var queue pairs
 	consider := func(left, right int) {
 		if left < 0 || right >= len(chain) || chain[left].id < 0 || chain[right].id < 0 {
 			return
 		}
-		if m, ok := b.merges[key(chain[left].id, chain[right].id)]; ok {
+		if m, ok := e.merges.find(chain[left].id, chain[right].id); ok {
 			heap.Push(&queue, pair{m, left, right, chain[left].id, chain[right].id})
 		}
 	}
@@ -306,29 +334,8 @@ func (b *bpe) piece(piece string, ids []int32) []int32 {
 	return ids
 }
 
-// sentencePiece is the greedy merging by score of llama.cpp's
-// llm_tokenizer_spm (https://github.com/google/sentencepiece in its BPE mode).
-type sentencePiece struct {
-	v      *Vocabulary
-	ids    map[string]int32
-	bytes  [256]int32 // byte tokens "<0x41>"; -1: none
-	prefix bool       // a space is put before the text
-}
-
 // space stands for a space in a SentencePiece vocabulary.
 const space = "\u2581"
-
-func newSentencePiece(v *Vocabulary, ids map[string]int32) *sentencePiece {
-	s := &sentencePiece{v: v, ids: ids, prefix: v.SpacePrefix.or(true)}
-	for i := range s.bytes {
-		id, ok := ids[fmt.Sprintf("<0x%02X>", i)]
-		if !ok {
-			id = -1
-		}
-		s.bytes[i] = id
-	}
-	return s
-}
 
 type scored struct {
 	score       float32
@@ -353,9 +360,11 @@ func (q *best) Pop() any {
 // span is a stretch of the text in the chain; an empty one is merged away.
 type span struct{ from, to, prev, next int }
 
-func (s *sentencePiece) encode(text string, ids []int32) []int32 {
+// sentencePieces is the greedy merging by score of llama.cpp's llm_tokenizer_spm
+// (https://github.com/google/sentencepiece in its BPE mode).
+func (e *Encoder) sentencePieces(text string, ids []int32) []int32 {
 	// llama.cpp puts the space where the text starts or a special token went before.
-	if s.prefix {
+	if e.prefix {
 		text = " " + text
 	}
 	text = strings.ReplaceAll(text, " ", space)
@@ -371,8 +380,8 @@ func (s *sentencePiece) encode(text string, ids []int32) []int32 {
 			return
 		}
 		joined := text[chain[left].from:chain[right].to]
-		if id, ok := s.ids[joined]; ok {
-			heap.Push(&queue, scored{s.v.Scores[id], left, right, len(joined)})
+		if id, ok := e.texts.find(joined); ok {
+			heap.Push(&queue, scored{math.Float32frombits(little.Uint32(e.scores[4*id:])), left, right, len(joined)})
 		}
 	}
 	for i := range len(chain) - 1 {
@@ -396,13 +405,13 @@ func (s *sentencePiece) encode(text string, ids []int32) []int32 {
 		if c.from == c.to {
 			continue
 		}
-		if id, ok := s.ids[text[c.from:c.to]]; ok {
+		if id, ok := e.texts.find(text[c.from:c.to]); ok {
 			ids = append(ids, id)
 			continue
 		}
 		for _, b := range []byte(text[c.from:c.to]) {
-			if s.bytes[b] >= 0 {
-				ids = append(ids, s.bytes[b])
+			if e.bytes[b] >= 0 {
+				ids = append(ids, e.bytes[b])
 			}
 		}
 	}

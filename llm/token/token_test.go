@@ -3,10 +3,14 @@ package token
 import (
 	"encoding/json"
 	"errors"
+	"hash/crc32"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/ollama/ollama/tokenizer"
@@ -172,34 +176,47 @@ func TestReadShow(t *testing.T) {
 
 func TestCache(t *testing.T) {
 	c := Cache{Dir: filepath.Join(t.TempDir(), "vocabularies")}
-	want := tiny("smollm")
-	if _, ok := c.Load("sha256:x"); ok {
-		t.Error("an empty cache holds something")
-	}
-	if err := c.Store("sha256:x", want); err != nil {
-		t.Fatal(err)
-	}
-	got, ok := c.Load("sha256:x")
-	if diff := cmp.Diff(want, got); !ok || diff != "" {
-		t.Fatal(ok, diff)
-	}
-	path := c.path("sha256:x")
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range data {
-		damaged := append([]byte(nil), data...)
-		damaged[i] ^= 0x20
-		if err := os.WriteFile(path, damaged[:max(i, 1)], 0o600); err != nil {
+	for _, pre := range []string{"smollm", "llama-bpe"} { // without and with texts
+		digest := "sha256:" + pre
+		want, err := tiny(pre).Encoder()
+		if err != nil {
 			t.Fatal(err)
 		}
-		if _, ok := c.Load("sha256:x"); ok {
-			t.Fatalf("a file cut at byte %d was taken", i)
+		if _, known := c.Load(digest); known {
+			t.Error("an empty cache holds something")
 		}
-		if _, err := decode(damaged); err == nil {
-			t.Fatalf("a file with byte %d flipped was taken", i)
+		if err := c.Store(digest, want); err != nil {
+			t.Fatal(err)
 		}
+		got, known := c.Load(digest)
+		if !known {
+			t.Fatal("not stored")
+		}
+		for _, text := range []string{"", "hello 12", "<|start|>aaaa aaa<|end|>", "Grüße 日本語\x00"} {
+			if diff := cmp.Diff(want.EncodePrompt(text), got.EncodePrompt(text)); diff != "" {
+				t.Errorf("%s %q: %s", pre, text, diff)
+			}
+		}
+		data := encode(want.tables)
+		for i := 0; i < len(data); i += 1 + i/200 {
+			damaged := append([]byte(nil), data...)
+			damaged[i] ^= 0x20
+			if _, err := decode(damaged); err == nil {
+				t.Fatalf("a file with byte %d flipped was taken", i)
+			}
+			if err := os.WriteFile(c.path(digest), data[:i], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, known := c.Load(digest); known {
+				t.Fatalf("a file cut at byte %d was taken", i)
+			}
+		}
+	}
+	if err := c.Store("none", nil); err != nil {
+		t.Fatal(err)
+	}
+	if e, known := c.Load("none"); e != nil || !known {
+		t.Errorf("that there is none: %v, %v", e, known)
 	}
 }
 
@@ -225,11 +242,83 @@ func FuzzReadShow(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if again, err := decode(encode(v)); err != nil || len(again.Tokens) != len(v.Tokens) {
+		e, err := v.Encoder()
+		if err != nil {
+			return
+		}
+		again, err := decode(encode(e.tables))
+		if err != nil {
 			t.Fatalf("does not survive the cache: %v", err)
 		}
-		if e, err := v.Encoder(); err == nil {
+		cached, err := again.encoder()
+		if err != nil || !slices.Equal(cached.EncodePrompt(text), e.EncodePrompt(text)) {
+			t.Fatalf("the cache changes it: %v", err)
+		}
+	})
+}
+
+// FuzzReadVocabulary gives a damaged cache file with a right checksum: nothing
+// panics and nothing runs for ever.
+func FuzzReadVocabulary(f *testing.F) {
+	for _, pre := range []string{"smollm", "llama-bpe"} {
+		e, err := tiny(pre).Encoder()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(encode(e.tables)[len(magic)+8:], "hello 12 ä")
+	}
+	f.Fuzz(func(t *testing.T, body []byte, text string) {
+		head := little.AppendUint32([]byte(magic), uint32(len(body)))
+		head = little.AppendUint32(head, crc32.Checksum(body, castagnoli))
+		tables, err := decode(append(head, body...))
+		if err != nil {
+			return
+		}
+		if e, err := tables.encoder(); err == nil {
 			e.EncodePrompt(text)
 		}
 	})
+}
+
+// large is a byte-level vocabulary of n merges, each of a chain of its own.
+func large(pre string, n int) *Vocabulary {
+	v := tiny(pre)
+	for i := range n {
+		left, right := int32(i%256), int32(i/256%256)
+		if i >= 1<<16 {
+			right = int32(len(v.Tokens) - 1<<16)
+		}
+		v.Merges = append(v.Merges, [2]int32{left, right})
+		v.Tokens, v.Types = append(v.Tokens, v.Tokens[left]+v.Tokens[right]), append(v.Types, typeNormal)
+	}
+	return v
+}
+
+// A vocabulary as large as Qwen's (151,387 merges) costs a start what its file
+// holds and little else, so that cf stays far below 64 MiB.
+func TestLargeVocabularyLoadsInOnePiece(t *testing.T) {
+	c := Cache{Dir: t.TempDir()}
+	for pre, most := range map[string]uint64{"qwen2": 5 << 20, "llama-bpe": 9 << 20} {
+		e, err := large(pre, 151387).Encoder()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Store(pre, e); err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		begin := time.Now()
+		got, known := c.Load(pre)
+		took := time.Since(begin)
+		runtime.ReadMemStats(&after)
+		if !known || !slices.Equal(got.Encode("hello aaaa"), e.Encode("hello aaaa")) {
+			t.Fatalf("%s was not loaded", pre)
+		}
+		grown := after.TotalAlloc - before.TotalAlloc
+		t.Logf("%s: %d KiB, %d allocations, %v", pre, grown>>10, after.Mallocs-before.Mallocs, took)
+		if grown > most {
+			t.Errorf("%s: %d KiB allocated", pre, grown>>10)
+		}
+	}
 }
