@@ -8,6 +8,7 @@ import (
 
 	"github.com/bitactor/cf/commands/config"
 	"github.com/bitactor/cf/commands/view"
+	"github.com/bitactor/cf/commands/view/tui"
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/llm"
 	"github.com/spf13/cobra"
@@ -126,7 +127,7 @@ func (a *App) Events() event.Sink {
 		StdoutTTY: a.Env.StdoutTTY, StderrTTY: a.Env.StderrTTY,
 		Width: a.Env.Width, Dumb: a.Env.Getenv("TERM") == "dumb",
 		ColorOut: a.color(a.Env.StdoutTTY), ColorErr: a.color(a.Env.StderrTTY),
-		Now: a.Env.Now,
+		Calls: a.Verbose > 0, Now: a.Env.Now,
 	})
 	a.sink = a.plain
 	return a.sink
@@ -185,5 +186,5 @@ func newLog(w io.Writer, verbose int) *slog.Logger {
 // Interactive tells whether a terminal interface may open: a person reads and
 // can type, and neither --json nor --no-tui nor a dumb terminal forbids it.
 func (a *App) Interactive() bool {
-	return a.Env.StdinTTY && a.Env.StdoutTTY && !a.JSON && !a.NoTUI && a.Env.Getenv("TERM") != "dumb"
+	return !a.JSON && !a.NoTUI && tui.Usable(a.Env.Getenv, a.Env.StdinTTY, a.Env.StdoutTTY)
 }

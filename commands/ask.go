@@ -28,7 +28,10 @@ func newAskCmd(a *App) *cobra.Command {
 				return fmt.Errorf("no question")
 			}
 			for _, arg := range args[1:] {
-				if !strings.HasPrefix(arg, "@") || arg == "@" {
+				switch {
+				case arg == "@":
+					return fmt.Errorf("@ names no file")
+				case !strings.HasPrefix(arg, "@"):
 					return fmt.Errorf("%q is no @FILE or @DIR; write @%s to have it read, or put the question into quotes", arg, arg)
 				}
 			}
@@ -44,6 +47,7 @@ func newAskCmd(a *App) *cobra.Command {
 				return err
 			}
 			defer t.close()
+			a.Events().Emit(t.backend.Event)
 			in := think.Input{Task: question, Contexts: append(contexts, args[1:]...)}
 			if showPrompt {
 				return a.showPrompts(t.thinker.AskPrompt(cmd.Context(), in))

@@ -173,10 +173,11 @@ func (p *pipe) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Fd lets a terminal interface find the terminal behind the pipe.
-func (p *pipe) Fd() uintptr {
-	if f, ok := p.w.(*os.File); ok {
-		return f.Fd()
+// terminal returns what standard output really is: a terminal interface needs the
+// file itself, for its size and to hear of a new one.
+func (a *App) terminal() io.Writer {
+	if p, ok := a.Env.Stdout.(*pipe); ok {
+		return p.w
 	}
-	return ^uintptr(0)
+	return a.Env.Stdout
 }

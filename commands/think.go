@@ -55,7 +55,6 @@ func (a *App) think(ctx context.Context) (*thinking, error) {
 	if backend.Release == nil {
 		backend.Release = func() {}
 	}
-	a.Events().Emit(backend.Event)
 	return &thinking{backend: backend, tree: tree, store: session.Open(tree.Root()), thinker: &think.Thinker{
 		Provider: backend.Provider, Model: backend.Model, Window: backend.Window, Counter: backend.Counter,
 		Words: words, Read: reader(tree), Profiles: layouts{profile.Open(a.cacheDir("profiles"))}, Events: a.Events(), Now: a.Env.Now,

@@ -96,6 +96,9 @@ func (a *App) ultrathink(ctx context.Context, o ultrathinkOptions) error {
 		return err
 	}
 	defer t.close()
+	if o.showPrompt || !a.Interactive() { // the interface shows the model itself
+		a.Events().Emit(t.backend.Event)
+	}
 	in := think.Input{Task: o.task, Contexts: o.contexts, Session: s}
 	if o.showPrompt {
 		return a.showPrompts(t.thinker.Prompts(ctx, in))
@@ -142,7 +145,7 @@ func (a *App) openSession(o ultrathinkOptions) (*session.Session, error) {
 // interactive holds the session on the terminal.
 func (a *App) interactive(ctx context.Context, t *thinking, in think.Input) error {
 	options := tui.Options{
-		In: a.Env.Stdin, Out: a.Env.Stdout, Getenv: a.Env.Getenv, Now: a.Env.Now,
+		In: a.Env.Stdin, Out: a.terminal(), Getenv: a.Env.Getenv, Now: a.Env.Now,
 		Width: a.Env.Width, Height: a.Env.Height,
 		Conversation: &conversation{*t.thinker, in.Session, in.Contexts},
 		First:        in.Task, Title: in.Session.Title, Model: t.backend.Event,

@@ -3,32 +3,57 @@ package view
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/bitactor/cf/event"
 )
 
-func readLine(e event.Read) string {
-	line := fmt.Sprintf("%-8s  %s", oneLine(e.State), oneLine(e.Path))
+// readItem is a kind and its text; marked puts names into Markdown's code marks.
+func readItem(e event.Read, marked bool) [2]string {
+	text := name(e.Path, marked)
+	var more []string
 	if e.Tokens > 0 {
-		line += fmt.Sprintf("  %d tokens", e.Tokens)
+		more = append(more, fmt.Sprintf("%d tokens", e.Tokens))
 	}
 	if e.Why != "" {
-		line += "  (" + oneLine(e.Why) + ")"
+		more = append(more, oneLine(e.Why))
 	}
-	return line + "\n"
+	if len(more) > 0 {
+		text += " (" + strings.Join(more, ", ") + ")"
+	}
+	return [2]string{strings.ReplaceAll(oneLine(e.State), "-", " "), text}
 }
 
-func modelLine(e event.Model) string {
-	line := fmt.Sprintf("model     %s on %s (%s)", oneLine(e.Name), oneLine(e.Server), oneLine(e.Source))
+func modelItem(e event.Model, marked bool) [2]string {
+	text := name(e.Name, marked) + " on "
+	if e.Source != "" {
+		text += "the " + oneLine(e.Source) + " server "
+	}
+	text += oneLine(e.Server)
 	if e.Why != "" {
-		line += ": " + oneLine(e.Why)
+		text += ", " + oneLine(e.Why)
 	}
-	line += fmt.Sprintf("; window %d tokens", e.Context)
+	text += fmt.Sprintf("; window %d tokens", e.Context)
 	if e.GPUShare > 0 {
-		line += fmt.Sprintf("; %.0f %% on the GPU", 100*e.GPUShare)
+		text += fmt.Sprintf("; %.0f %% on the GPU", 100*e.GPUShare)
 	}
-	return line + "\n"
+	return [2]string{"model", text}
+}
+
+// name is an untrusted name on one line. In Markdown it stands in code marks that
+// it can't close (CommonMark 0.31, 6.1).
+func name(s string, marked bool) string {
+	s = oneLine(s)
+	if !marked || s == "" {
+		return s
+	}
+	marks := "`"
+	for strings.Contains(s, marks) {
+		marks += "`"
+	}
+	if len(marks) > 1 {
+		s = " " + s + " "
+	}
+	return marks + s + marks
 }
 
 func savedText(e event.Saved) string {
@@ -66,56 +91,33 @@ func stepLine(e event.Step, color bool) string {
 	return line + "\n"
 }
 
-func planText(e event.Plan, width int) string {
+// planList is the plan in Markdown.
+func planList(e event.Plan) string {
+	var b strings.Builder
+	for i, s := range e.Steps {
+		fmt.Fprintf(&b, "%d. %s %s", i+1, oneLine(s.Action), name(s.Path, true))
+		if s.Why != "" {
+			b.WriteString(": " + oneLine(s.Why))
+		}
+		if s.Block != "" {
+			b.WriteString(" (building block " + name(s.Block, true) + ")")
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// planTable is the plan in columns.
+func planTable(e event.Plan, width int) string {
 	rows := make([][]string, 0, len(e.Steps))
 	for i, s := range e.Steps {
 		why := s.Why
 		if s.Block != "" {
-			why += " [block " + s.Block + "]"
+			why += " (building block " + s.Block + ")"
 		}
 		rows = append(rows, []string{fmt.Sprintf("%d.", i+1), s.Action, s.Path, why})
 	}
 	return Table(rows, width)
-}
-
-// callLine is the ledger of one model call in a line.
-func callLine(e event.Call) string {
-	name := e.Name
-	if name == "" {
-		name = "call"
-	}
-	line := fmt.Sprintf("%s: %d prompt tokens", name, e.PromptTokens)
-	if e.PromptTokens > 0 {
-		line += fmt.Sprintf(" (%.0f %% reused)", 100*float64(e.ReusedTokens)/float64(e.PromptTokens))
-	}
-	if read := e.PromptTokens - e.ReusedTokens; read > 0 && e.Prefill > 0 {
-		line += fmt.Sprintf(", read at %.0f tokens/s", float64(read)/e.Prefill.Seconds())
-	}
-	line += fmt.Sprintf("; %d tokens", e.OutputTokens)
-	if e.ThinkTokens > 0 {
-		line += fmt.Sprintf(" (%d of thought)", e.ThinkTokens)
-	}
-	if e.Decode > 0 && e.OutputTokens > 0 {
-		line += fmt.Sprintf(" at %.1f tokens/s", float64(e.OutputTokens)/e.Decode.Seconds())
-	}
-	line += "; first token after " + seconds(e.FirstToken)
-	if e.Reloaded {
-		line += "; loading the model took " + seconds(e.Load)
-	}
-	if e.Retries > 0 {
-		line += fmt.Sprintf("; %d retries", e.Retries)
-	}
-	if e.Stop == "length" {
-		line += "; stopped by the length limit"
-	}
-	return oneLine(line)
-}
-
-func seconds(d time.Duration) string {
-	if d < time.Second {
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	}
-	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
 // progressText is "12.0 MB of 98.0 MB, 3.1 MB/s, 28 s left".
@@ -134,7 +136,7 @@ func progressText(e event.Progress) string {
 		text += ", " + amount(e.Rate) + "/s"
 	}
 	if e.Left > 0 {
-		text += ", " + e.Left.Round(time.Second).String() + " left"
+		text += ", " + span(e.Left) + " left"
 	}
 	return text
 }
@@ -231,4 +233,16 @@ func hang(s string, indent, width int) string {
 // line feed in it must not look like a line of ours.
 func oneLine(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(Sanitize(s), "\n", " "), "\t", " ")
+}
+
+func promptHead(e event.Prompt) string {
+	how := "about"
+	if e.Exact {
+		how = "exactly"
+	}
+	head := fmt.Sprintf("--- prompt %s: %s %d tokens", oneLine(e.Name), how, e.Tokens)
+	if !e.Rendered {
+		head += ", not rendered by the server's template"
+	}
+	return head + " ---"
 }

@@ -83,7 +83,7 @@ func (l *liveLine) clear() {
 	}
 }
 
-// heartbeat shows on the live line that cf waits for the first token.
+// heartbeat shows on the live line that cf waits for the model.
 type heartbeat struct{ stop chan struct{} }
 
 // beat starts a heartbeat of p, whose lock the caller holds.
@@ -100,7 +100,7 @@ func beat(p *Plain, since time.Time) *heartbeat {
 			}
 			p.mu.Lock()
 			if p.waiting == h {
-				p.live.show(fmt.Sprintf("waiting for the first token, %d s", int(p.o.Now().Sub(since).Seconds())))
+				p.live.show(fmt.Sprintf("waiting for the model, %d s", int(p.o.Now().Sub(since).Seconds())))
 			}
 			p.mu.Unlock()
 		}

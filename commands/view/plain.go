@@ -1,9 +1,7 @@
 package view
 
 import (
-	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,22 +14,34 @@ type PlainOptions struct {
 	StdoutTTY, StderrTTY bool // a person reads there
 	ColorOut, ColorErr   bool
 	Dumb                 bool // TERM=dumb: no line is rewritten
+	Calls                bool // a ledger line for each model call, not only their sum
 	Width                int  // columns of the terminal; 0 = unknown
 	Now                  func() time.Time
 }
 
 // Plain renders events as plain text (view.go, invariant 2). Safe for
 // concurrent use. Close ends it.
+//
+// Standard output is a Markdown document: on a terminal it is wrapped and what
+// was read stands in columns, elsewhere it is a list under a heading. Lines for
+// standard error that come while an answer streams are held until it pauses, so
+// that they never land inside it where both outputs go to one place.
 type Plain struct {
 	mu        sync.Mutex
 	o         PlainOptions
+	page      page
 	text      Sanitizer // of the answer
 	thought   Sanitizer
 	wrap      wrapper
-	open      bool   // standard output stands inside a line
+	streaming bool   // text came since the last endText
+	begun     bool   // some of it was not white space
+	newlines  int    // at its end, not written: the page decides about gaps
 	pondering bool   // standard error stands inside a thought
-	read      bool   // a line of what was read came last
 	under     string // id of the section whose heading stands there
+	titles    map[string]string
+	drafts    map[string]bool // sections that hold text and are neither done nor missing
+	held      []string        // lines for standard error
+	ledger    ledger
 	live      liveLine
 	waiting   *heartbeat
 }
@@ -41,7 +51,7 @@ func NewPlain(o PlainOptions) *Plain {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	p := &Plain{o: o}
+	p := &Plain{o: o, page: page{w: o.Stdout}, titles: map[string]string{}, drafts: map[string]bool{}}
 	if o.StdoutTTY {
 		p.wrap.width = o.Width
 	}
@@ -49,12 +59,17 @@ func NewPlain(o PlainOptions) *Plain {
 	return p
 }
 
-// Close ends open lines and the heartbeat. The renderer must not be used after.
+// Close ends open lines and the heartbeat, and says what the model calls cost
+// together. The renderer must not be used after.
 func (p *Plain) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.rest()
-	p.endLine()
+	p.endText()
+	p.release()
+	if line := p.ledger.sum(p.o.Now()); line != "" {
+		p.err(p.dim("cf: "+line) + "\n")
+	}
 	p.live.clear()
 }
 
@@ -63,43 +78,58 @@ func (p *Plain) Emit(e event.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.rest()
-	if _, ok := e.(event.Text); !ok {
-		p.endLine()
-	}
-	if _, ok := e.(event.Read); !ok && p.read {
-		p.read = false
-		p.out("\n")
-	}
-	p.render(e)
-}
-
-func (p *Plain) render(e event.Event) {
 	switch e := e.(type) {
 	case event.Text:
 		p.stream(e)
+	case event.Call:
+		p.ledger.add(e, p.o.Now())
+		if p.o.Calls {
+			p.say(p.dim("cf: "+callLine(e)) + "\n")
+		}
+	case event.Note:
+		p.say(p.noteLine(e))
+	case event.Saved:
+		p.say("cf: saved " + oneLine(savedText(e)) + "\n")
+	case event.Progress:
+		if !p.streaming {
+			p.live.progress(e)
+		}
+	default:
+		p.endText()
+		p.block(e)
+		p.release()
+		if s, ok := e.(event.Section); ok && s.State == event.Begin {
+			p.ledger.begin(p.o.Now())
+			p.await()
+		}
+	}
+}
+
+// block renders what begins a line of its own.
+func (p *Plain) block(e event.Event) {
+	switch e := e.(type) {
 	case event.Section:
 		p.section(e)
-	case event.Note:
-		p.note(e)
 	case event.Step:
 		p.step(e)
-	case event.Progress:
-		p.live.progress(e)
 	case event.Read:
-		p.read = true
-		p.out(readLine(e))
+		p.ledger.begin(p.o.Now())
+		p.context(readItem(e, !p.o.StdoutTTY))
 	case event.Model:
-		p.out(modelLine(e))
-		p.await()
+		p.ledger.begin(p.o.Now())
+		p.context(modelItem(e, !p.o.StdoutTTY))
 	case event.Prompt:
-		p.out(p.bold(promptHead(e)) + "\n" + ended(Sanitize(e.Text)) + "\n")
+		p.begin("prompt")
+		p.out(p.bold(promptHead(e)) + "\n" + ended(Sanitize(e.Text)))
 	case event.Plan:
-		p.out("\n" + planText(e, p.tableWidth()))
-	case event.Call:
-		p.err(p.dim(callLine(e)) + "\n")
-	case event.Saved:
-		p.err("saved " + oneLine(savedText(e)) + "\n")
+		p.begin("plan")
+		if p.o.StdoutTTY {
+			p.out(planTable(e, p.o.Width))
+		} else {
+			p.out(planList(e))
+		}
 	case Texter:
+		p.begin("table")
 		p.out(ended(Sanitize(e.PlainText(p.tableWidth()))))
 	}
 }
@@ -112,92 +142,28 @@ func (p *Plain) tableWidth() int {
 	return p.o.Width
 }
 
-// stream writes a piece of an answer as it comes. Thought is for a person who
-// waits: dimmed, on a terminal only.
-func (p *Plain) stream(e event.Text) {
-	if e.Thinking {
-		if p.o.StderrTTY && e.Text != "" {
-			p.pondering = true
-			clean := string(p.thought.Append(nil, e.Text))
-			p.err(p.dim(clean))
-		}
-		return
+// say writes a line to standard error, once the answer has come to a pause.
+func (p *Plain) say(line string) {
+	p.held = append(p.held, line)
+	if !p.streaming {
+		p.release()
 	}
+}
+
+// release writes the lines that were held.
+func (p *Plain) release() {
 	p.endThought()
-	piece := p.wrap.append(nil, p.text.Append(nil, e.Text))
-	if len(piece) == 0 {
-		return
+	for _, line := range p.held {
+		p.err(line)
 	}
-	p.out(string(piece))
-	p.open = piece[len(piece)-1] != '\n'
+	p.held = nil
 }
 
-// endLine brings both outputs to the start of a line.
-func (p *Plain) endLine() {
-	p.endThought()
-	last := p.wrap.append(nil, p.text.Flush(nil))
-	last = p.wrap.flush(last)
-	width, fence := p.wrap.width, p.wrap.fence
-	if len(last) > 0 {
-		p.open = last[len(last)-1] != '\n'
-	}
-	if p.open {
-		last = append(last, '\n')
-		p.open = false
-	}
-	p.wrap = wrapper{width: width, fence: fence}
-	if len(last) > 0 {
-		p.out(string(last))
-	}
-}
-
-func (p *Plain) endThought() {
-	if p.pondering {
-		p.pondering = false
-		p.err(string(p.thought.Flush(nil)) + "\n")
-	}
-}
-
-func (p *Plain) section(e event.Section) {
-	p.wrap.fence = false
-	why := oneLine(e.Why)
-	switch e.State {
-	case event.Begin:
-		p.heading(e.Title, why)
-		p.under = e.ID
-		p.await()
-	case event.Missing, event.Failing:
-		if p.under != e.ID || e.ID == "" {
-			p.heading(e.Title, "")
-		}
-		if !strings.HasPrefix(why, "not answered") {
-			why = strings.TrimSuffix("not answered: "+why, ": ")
-		}
-		p.out(why + "\n")
-		p.under = ""
-	case event.Done:
-		if why != "" {
-			p.out("(" + why + ")\n")
-		}
-		p.under = ""
-	}
-}
-
-// heading writes the title of a section; why says why it comes once more.
-func (p *Plain) heading(title, why string) {
-	text := p.bold("## " + oneLine(title))
-	if why != "" {
-		text += " (" + why + ")"
-	}
-	p.out("\n" + text + "\n\n")
-}
-
-func (p *Plain) note(e event.Note) {
+func (p *Plain) noteLine(e event.Note) string {
 	if e.Level == "warn" {
-		p.err(paint(p.o.ColorErr, yellow, "cf: warning:") + " " + oneLine(e.Text) + "\n")
-		return
+		return paint(p.o.ColorErr, yellow, "cf: warning:") + " " + oneLine(e.Text) + "\n"
 	}
-	p.err("cf: " + oneLine(e.Text) + "\n")
+	return "cf: " + oneLine(e.Text) + "\n"
 }
 
 func (p *Plain) step(e event.Step) {
@@ -231,7 +197,7 @@ func (p *Plain) rest() {
 
 func (p *Plain) out(s string) {
 	p.live.clear()
-	_, _ = io.WriteString(p.o.Stdout, s)
+	p.page.write(s)
 }
 
 func (p *Plain) err(s string) {
@@ -256,23 +222,4 @@ func paint(on bool, sgr, s string) string {
 		return s
 	}
 	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
-}
-
-func ended(s string) string {
-	if s == "" || strings.HasSuffix(s, "\n") {
-		return s
-	}
-	return s + "\n"
-}
-
-func promptHead(e event.Prompt) string {
-	how := "about"
-	if e.Exact {
-		how = "exactly"
-	}
-	head := fmt.Sprintf("--- prompt %s: %s %d tokens", oneLine(e.Name), how, e.Tokens)
-	if !e.Rendered {
-		head += ", not rendered by the server's template"
-	}
-	return head + " ---"
 }

@@ -171,19 +171,20 @@ func TestProgressInAPipeIsSparse(t *testing.T) {
 	}
 }
 
-// TestHeartbeat: whoever waits at a terminal for the first token sees it.
+// TestHeartbeat: whoever waits at a terminal sees that cf waits.
 func TestHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var errs syncBuffer
 		p := NewPlain(PlainOptions{Stdout: &bytes.Buffer{}, Stderr: &errs, StderrTTY: true, Width: 80})
 		p.Emit(event.Model{Name: "m"})
+		p.Emit(event.Section{ID: "a", State: event.Begin})
 		time.Sleep(900 * time.Millisecond)
 		if errs.String() != "" {
 			t.Errorf("too early: %q", errs.String())
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if !strings.Contains(errs.String(), "waiting for the first token, 2 s") {
+		if !strings.Contains(errs.String(), "waiting for the model, 2 s") {
 			t.Errorf("%q", errs.String())
 		}
 		p.Emit(event.Text{Text: "x"})

@@ -1,7 +1,6 @@
 package view
 
 import (
-	"strings"
 	"unicode/utf8"
 
 	"github.com/mattn/go-runewidth"
@@ -29,6 +28,7 @@ type wrapper struct {
 // append appends text to dst, broken.
 func (w *wrapper) append(dst, text []byte) []byte {
 	if w.width < 2 {
+		w.follow(text)
 		return append(dst, text...)
 	}
 	for len(text) > 0 {
@@ -46,13 +46,11 @@ func (w *wrapper) append(dst, text []byte) []byte {
 func (w *wrapper) rune(dst []byte, r rune, raw []byte) []byte {
 	if r == '\n' {
 		dst = append(w.flush(dst), '\n')
-		if strings.HasPrefix(string(w.line), "```") {
-			w.fence = !w.fence
-		}
+		w.fence = w.unclosed()
 		*w = wrapper{width: w.width, fence: w.fence, word: w.word, line: w.line[:0]}
 		return dst
 	}
-	if len(w.line) < 3 {
+	if len(w.line) < 3 { // a longer rune makes it no fence
 		w.line = append(w.line, raw...)
 	}
 	if !w.begun {
@@ -71,6 +69,20 @@ func (w *wrapper) rune(dst []byte, r rune, raw []byte) []byte {
 	w.word = append(w.word, raw...)
 	return dst
 }
+
+// follow notes fences in text that is not broken.
+func (w *wrapper) follow(text []byte) {
+	for _, c := range text {
+		if c == '\n' {
+			w.fence, w.line = w.unclosed(), w.line[:0]
+		} else if len(w.line) < 3 {
+			w.line = append(w.line, c)
+		}
+	}
+}
+
+// unclosed tells whether the text so far ends inside a block of code.
+func (w *wrapper) unclosed() bool { return w.fence != (string(w.line) == "```") }
 
 // flush writes the word that is held, on a new line if it does not fit.
 func (w *wrapper) flush(dst []byte) []byte {
