@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -80,6 +81,41 @@ func TestSignalsEndTheProcess(t *testing.T) {
 				if err := checkLines(out.Bytes(), want); err != nil {
 					t.Errorf("%v: %v in %s", sig, err, out.String())
 				}
+			}
+		}
+	}
+}
+
+// TestTheSecondSignalEndsAtOnce: whatever the first one's clean-up is doing.
+func TestTheSecondSignalEndsAtOnce(t *testing.T) {
+	for _, args := range [][]string{{"stuck"}, {"stuck", "--json"}} {
+		cmd := asCF(t, []string{"HOME=" + t.TempDir()}, args...)
+		cmd.Args[0] = "stuckcf"
+		var out bytes.Buffer
+		cmd.Stdout = &out
+		errs, err := cmd.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		says := bufio.NewScanner(errs)
+		for _, word := range []string{"works", "cleans up"} {
+			if !says.Scan() || says.Text() != word {
+				t.Fatalf("%q, want %q", says.Text(), word)
+			}
+			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+		}
+		second := time.Now()
+		if code := exitCodeOf(t, cmd.Wait()); code != 130 || time.Since(second) > time.Second {
+			t.Errorf("%v: exit code %d after %s", args, code, time.Since(second))
+		}
+		if len(args) == 2 {
+			if err := checkLines(out.Bytes(), 130); err != nil {
+				t.Errorf("%v in %q", err, out.String())
 			}
 		}
 	}

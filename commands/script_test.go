@@ -18,6 +18,7 @@ import (
 
 	"github.com/bitactor/cf/llm/llmtest"
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
 )
 
 const scriptDir = "../testdata/script"
@@ -25,8 +26,25 @@ const scriptDir = "../testdata/script"
 // TestMain lets scripts run this test binary as cf, so that coverage counts.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"cf": func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"cf":      func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"stuckcf": stuckMain,
 	})
+}
+
+// stuckMain is cf with a verb that does not heed the first signal.
+func stuckMain() {
+	verbs = append(verbs, struct {
+		group string
+		make  func(*App) *cobra.Command
+	}{"other", func(*App) *cobra.Command {
+		return &cobra.Command{Use: "stuck", Short: "stuck", RunE: func(cmd *cobra.Command, _ []string) error {
+			fmt.Fprintln(os.Stderr, "works")
+			<-cmd.Context().Done()
+			fmt.Fprintln(os.Stderr, "cleans up")
+			select {}
+		}}
+	}})
+	os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // TestScripts runs every script of testdata/script. They have, beyond
