@@ -77,7 +77,7 @@ func prepare(label string, kind Kind, name, text string) *document {
 	if text, d.redacted = secret.Redact(name, text); len(d.redacted) > 0 {
 		d.notes = append(d.notes, "redacted: "+secret.Describe(d.redacted))
 	}
-	text, markers := disarm(text)
+	text, markers := Disarm(text)
 	if markers > 0 {
 		d.notes = append(d.notes, fmt.Sprintf("%d chat-template markers made harmless", markers))
 	}
@@ -90,9 +90,9 @@ func prepare(label string, kind Kind, name, text string) *document {
 // border between two speakers wherever they stand in a prompt.
 var chatMarker = regexp.MustCompile(`<(?:\|[^|<>\n]{1,64}\||｜[^｜<>\n]{1,64}｜)>|</?(?:start_of_turn|end_of_turn|bos|eos|pad|unk|s|think)>|<<(/?)SYS>>|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS)\]`)
 
-// disarm puts a space into each chat marker, and counts them. It is applied
-// once: what it returns holds none.
-func disarm(text string) (string, int) {
+// Disarm puts a space into each marker of a chat template and counts them. What
+// it returns holds none.
+func Disarm(text string) (string, int) {
 	if !strings.ContainsAny(text, "<[") {
 		return text, 0
 	}
@@ -128,7 +128,7 @@ func display(name string) string {
 	if !odd {
 		return name
 	}
-	quoted, _ := disarm(strings.ReplaceAll(strconv.QuoteToASCII(name), "`", `\x60`))
+	quoted, _ := Disarm(strings.ReplaceAll(strconv.QuoteToASCII(name), "`", `\x60`))
 	return quoted
 }
 

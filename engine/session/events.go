@@ -2,6 +2,9 @@ package session
 
 import "github.com/bitactor/cf/event"
 
+// openHint says how an incomplete turn is finished.
+const openHint = "cf ultrathink --continue asks for what is missing"
+
 // Events returns the turn as the events that showed it when it ran, without
 // those that streamed.
 func (t *Turn) Events() []event.Event {
@@ -15,6 +18,9 @@ func (t *Turn) Events() []event.Event {
 			out = append(out, event.Text{Section: s.ID, Text: s.Text})
 		}
 		out = append(out, event.Section{ID: s.ID, Title: s.Title, State: s.State, Why: s.Why})
+	}
+	if t.Incomplete {
+		return append(out, event.Note{Level: "info", Text: "this turn is not finished: " + openHint})
 	}
 	if t.Kind != Reasoning {
 		return out

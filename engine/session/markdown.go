@@ -56,6 +56,10 @@ func (t *Turn) writeSteps(b *strings.Builder) {
 	if t.Kind != Reasoning {
 		return
 	}
+	if t.Incomplete {
+		b.WriteString("_Not finished: " + openHint + "._\n")
+		return
+	}
 	b.WriteString("## Steps\n\n")
 	if len(t.Steps) == 0 {
 		b.WriteString("_Not answered._\n")

@@ -18,6 +18,7 @@
 package session
 
 import (
+	"slices"
 	"time"
 
 	"github.com/bitactor/cf/event"
@@ -70,6 +71,13 @@ type Turn struct {
 	Overridden  []string     `json:"overridden_prompts,omitempty"` // names of prompts whose words the user replaced
 	Calls       []event.Call `json:"calls"`
 
+	// Incomplete tells that the turn ended with a fault or a signal: Sections
+	// holds what was answered until then, and the rest can still be asked for.
+	// HeadBytes, set with it, is the length of the files and the task, with which
+	// the first user message begins and every question that is asked alone.
+	Incomplete bool `json:"incomplete,omitempty"`
+	HeadBytes  int  `json:"head_bytes,omitempty"`
+
 	// Fresh tells that the conversation starts anew with Messages: the first
 	// turn, or a turn before which the window was full.
 	Fresh bool `json:"fresh,omitempty"`
@@ -101,6 +109,23 @@ func (t *Turn) Section(id string) *Section {
 	return nil
 }
 
+// Head returns the files and the task of an incomplete turn; ok is false where
+// the turn does not hold them.
+func (t *Turn) Head() (text string, ok bool) {
+	if len(t.Messages) < 2 || t.HeadBytes <= 0 || t.HeadBytes > len(t.Messages[1].Content) {
+		return "", false
+	}
+	return t.Messages[1].Content[:t.HeadBytes], true
+}
+
+// Open returns the last turn if it is incomplete, else nil.
+func (s *Session) Open() *Turn {
+	if n := len(s.Turns); n > 0 && s.Turns[n-1].Incomplete {
+		return &s.Turns[n-1]
+	}
+	return nil
+}
+
 // Conversation returns the messages that a further turn continues: those of all
 // turns since the last fresh one. The slice is the caller's own.
 func (s *Session) Conversation() []llm.Message {
@@ -122,7 +147,19 @@ func New(now time.Time) *Session {
 	return &Session{Format: Format, ID: NewID(now), Created: now, Updated: now}
 }
 
-// Append adds a finished turn.
+// With returns a copy of s that ends with t, which takes the place of an
+// incomplete last turn if it goes on with it.
+func (s *Session) With(t Turn, goesOn bool) *Session {
+	grown := *s
+	grown.Turns = slices.Clone(s.Turns)
+	if goesOn && grown.Open() != nil {
+		grown.Turns = grown.Turns[:len(grown.Turns)-1]
+	}
+	grown.Append(t)
+	return &grown
+}
+
+// Append adds a turn.
 func (s *Session) Append(t Turn) {
 	if s.Title == "" {
 		s.Title = firstLine(t.Task)

@@ -99,8 +99,10 @@ func (t *Thinker) summary(s *session.Session) string {
 func (k *talk) answer(ctx context.Context, question llm.Message) error {
 	s := prompts.Answer
 	k.emit(event.Section{ID: s.ID, Title: s.Title, State: event.Begin})
-	reply, why, err := k.call(ctx, llm.Request{Name: s.ID, Messages: append(k.conversation(), question), MaxTokens: k.sizes.answer},
-		func(chunk string) { k.emit(event.Text{Section: s.ID, Text: chunk}) })
+	reply, why, err := k.call(ctx, llm.Request{Name: s.ID, Messages: append(k.conversation(), question), MaxTokens: k.sizes.answer}, listen{
+		text: func(chunk string) { k.emit(event.Text{Section: s.ID, Text: chunk}) },
+		anew: func() { k.emit(event.Section{ID: s.ID, Title: s.Title, State: event.Begin, Why: whyAnew}) },
+	})
 	if err != nil {
 		return err
 	}
@@ -123,6 +125,9 @@ func (t *Thinker) ask(ctx context.Context, in Input) (*session.Turn, error) {
 		return nil, err
 	}
 	if err := k.answer(ctx, question); err != nil {
+		return nil, err
+	}
+	if err := k.answered(); err != nil {
 		return nil, err
 	}
 	k.turn.Ended = t.Now()

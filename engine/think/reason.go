@@ -3,6 +3,7 @@ package think
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bitactor/cf/engine/session"
@@ -25,50 +26,75 @@ const keptMin = 2
 // again; one is enough to count as an answer.
 const sentencesMin = 2
 
-// reason runs the first turn of a session.
+// reason runs the first turn of a session, or what is missing of it.
 func (t *Thinker) reason(ctx context.Context, in Input) (*session.Turn, error) {
-	k, err := t.open(ctx, in)
+	k, err := t.openReasoning(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	for _, group := range []struct {
-		name     string
-		sections []prompts.Section
-		words    func(prompts.HeadingsInput) (string, error)
-	}{{"analyse", prompts.Analysed, t.Words.Analyse}, {"assess", prompts.Assessed, t.Words.Assess}} {
-		missing := group.sections
-		if k.turn.Layout == oneCall {
+	if err := k.sections(ctx); err != nil {
+		return nil, k.keepPart(in.Session, err)
+	}
+	if err := k.answered(); err != nil {
+		return nil, err
+	}
+	if err := k.steps(ctx); err != nil {
+		return nil, k.keepPart(in.Session, err)
+	}
+	return k.finish(in.Session)
+}
+
+// sections asks for the sections that have no outcome yet.
+func (k *talk) sections(ctx context.Context) error {
+	defer k.order()
+	for _, group := range k.groups() {
+		missing := k.unasked(group.sections)
+		if k.turn.Layout == oneCall && len(missing) == len(group.sections) {
 			text, err := group.words(prompts.HeadingsInput{Sections: group.sections})
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if missing, err = k.together(ctx, group.name, text, group.sections); err != nil {
-				return nil, err
+				return err
 			}
 			k.learn(len(group.sections)-len(missing), len(group.sections))
 		}
 		for _, s := range missing {
 			if err := k.section(ctx, s); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	k.order()
-	if err := k.steps(ctx); err != nil {
-		return nil, err
-	}
-	return k.finish(in.Session)
+	return nil
 }
 
-// open begins the first turn of a session: decides the layout, reads, and makes
-// the head of the conversation.
-func (t *Thinker) open(ctx context.Context, in Input) (*talk, error) {
+// group is what one signature asks for.
+type group struct {
+	name     string
+	sections []prompts.Section
+	words    func(prompts.HeadingsInput) (string, error)
+}
+
+func (k *talk) groups() []group {
+	return []group{{"analyse", prompts.Analysed, k.Words.Analyse}, {"assess", prompts.Assessed, k.Words.Assess}}
+}
+
+// unasked returns the sections of group without an outcome.
+func (k *talk) unasked(group []prompts.Section) []prompts.Section {
+	return slices.DeleteFunc(slices.Clone(group), func(s prompts.Section) bool { return k.turn.Section(s.ID) != nil })
+}
+
+// openReasoning begins the first turn of a session: decides the layout, reads,
+// and makes the head of the conversation.
+func (t *Thinker) openReasoning(ctx context.Context, in Input) (*talk, error) {
+	if in.unfinished() {
+		return t.goOn(in)
+	}
 	k, err := t.begin(session.Reasoning, in, nil)
 	if err != nil {
 		return nil, err
 	}
 	k.turn.Layout = k.layout()
-	k.solo = t.Model.Parameters > 0 && t.Model.Parameters <= tinyParameters
 	bare, err := t.Words.Context(prompts.ContextInput{Task: in.Task})
 	if err != nil {
 		return nil, err
@@ -151,10 +177,19 @@ func (k *talk) together(ctx context.Context, name, text string, want []prompts.S
 			k.emit(event.Text{Section: current, Text: span.Text})
 		}
 	}
-	reply, _, err := k.call(ctx, llm.Request{Name: name, Messages: append(k.conversation(), question), MaxTokens: len(want) * k.sizes.section},
-		func(chunk string) { each(reader.Feed(chunk)) })
+	reply, why, err := k.call(ctx, llm.Request{Name: name, Messages: append(k.conversation(), question), MaxTokens: len(want) * k.sizes.section}, listen{
+		text: func(chunk string) { each(reader.Feed(chunk)) },
+		anew: func() {
+			k.note("info", whyAnew)
+			reader, current = prompts.NewReader(want), ""
+			clear(texts)
+		},
+	})
 	if err != nil {
 		return nil, err
+	}
+	if why != "" {
+		return want, nil // each is asked for alone, which voids what was streamed
 	}
 	each(reader.Close())
 	shown := k.seen.Clone()
@@ -174,96 +209,6 @@ func (k *talk) together(ctx context.Context, name, text string, want []prompts.S
 	return missing, nil
 }
 
-// attempt is one try at a section.
-type attempt struct {
-	messages []llm.Message
-	text     string
-	own      int  // sentences of the model's own
-	cut      bool // stopped at its longest
-	why      string
-}
-
-// section asks for one section: in the conversation, or of a tiny model alone,
-// and if that gives too little, once more alone.
-func (k *talk) section(ctx context.Context, s prompts.Section) error {
-	text, err := k.Words.Section(s, k.turn.Task, false)
-	if err != nil {
-		return err
-	}
-	k.emit(event.Section{ID: s.ID, Title: s.Title, State: event.Begin})
-	question := k.question(text)
-	k.seen.Add(text)
-	messages := append(k.conversation(), question)
-	if k.solo || !k.fits([]llm.Message{question}, k.sizes.section) {
-		messages = k.alone(text)
-	}
-	best, err := k.try(ctx, s, messages)
-	if err != nil {
-		return err
-	}
-	best.messages = []llm.Message{question}
-	if best.own < sentencesMin {
-		if best, err = k.again(ctx, s, best); err != nil {
-			return err
-		}
-	}
-	if best.own == 0 {
-		k.missing(s, best.why)
-		return nil
-	}
-	k.keep(best.messages[0], llm.Message{Role: llm.Assistant, Content: best.text})
-	k.done(s, best.text, best.cut)
-	return nil
-}
-
-// again asks for a section alone, out of sight of what was said so far, and
-// returns the better try.
-func (k *talk) again(ctx context.Context, s prompts.Section, first attempt) (attempt, error) {
-	text, err := k.Words.Section(s, k.turn.Task, true)
-	if err != nil {
-		return first, err
-	}
-	k.emit(event.Section{ID: s.ID, Title: s.Title, State: event.Begin, Why: "asked again: " + first.why})
-	k.seen.Add(text)
-	second, err := k.try(ctx, s, k.alone(text))
-	if err != nil {
-		return first, err
-	}
-	second.messages = []llm.Message{k.question(text)}
-	if second.own > first.own {
-		return second, nil
-	}
-	if first.own > 0 {
-		k.emit(event.Section{ID: s.ID, Title: s.Title, State: event.Begin, Why: "the first answer was better"})
-		k.emit(event.Text{Section: s.ID, Text: prompts.OneSection(first.text, s)})
-	}
-	return first, nil
-}
-
-// try makes one call for a section, streaming its text.
-func (k *talk) try(ctx context.Context, s prompts.Section, messages []llm.Message) (attempt, error) {
-	reader := prompts.NewReader([]prompts.Section{s})
-	show := func(spans []prompts.Span) {
-		for _, span := range spans {
-			k.emit(event.Text{Section: s.ID, Text: span.Text})
-		}
-	}
-	reply, why, err := k.call(ctx, llm.Request{Name: s.ID, Messages: messages, MaxTokens: k.sizes.section},
-		func(chunk string) { show(reader.Feed(chunk)) })
-	if err != nil {
-		return attempt{}, err
-	}
-	show(reader.Close())
-	own := len(k.seen.Own(prompts.OneSection(reply.Text, s)))
-	if why == "" {
-		why = "it only repeated what it was shown"
-		if own > 0 {
-			why = "it said too little of its own"
-		}
-	}
-	return attempt{text: reply.Text, own: own, cut: reply.Stop == llm.StopLength, why: why}, nil
-}
-
 // conversation returns a copy that may be appended to.
 func (k *talk) conversation() []llm.Message { return append([]llm.Message(nil), k.kept...) }
 
@@ -275,6 +220,11 @@ func (k *talk) done(s prompts.Section, raw string, cut bool) {
 	} else if cut && !prompts.Complete(text) {
 		text, why = prompts.CutToSentence(text), "the reply reached its longest; the unfinished last sentence is not kept"
 	}
+	k.close(s, text, why)
+}
+
+// close ends a section with its text; why says that and why it is cut.
+func (k *talk) close(s prompts.Section, text, why string) {
 	k.turn.Sections = append(k.turn.Sections, session.Section{ID: s.ID, Title: s.Title, Text: text, State: event.Done, Cut: why != "", Why: why})
 	k.emit(event.Section{ID: s.ID, Title: s.Title, State: event.Done, Why: why, Text: text})
 }

@@ -12,14 +12,14 @@ import (
 
 // render makes the prompts of a turn without running it.
 func (t *Thinker) render(ctx context.Context, in Input) ([]event.Prompt, error) {
-	if in.Session != nil && len(in.Session.Turns) > 0 {
+	if in.Session != nil && len(in.Session.Turns) > 0 && !in.unfinished() {
 		k, question, err := t.openFollowUp(ctx, in)
 		if err != nil {
 			return nil, err
 		}
 		return []event.Prompt{k.exact(ctx, prompts.Answer.ID, append(k.conversation(), question), nil)}, nil
 	}
-	k, err := t.open(ctx, in)
+	k, err := t.openReasoning(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -29,12 +29,12 @@ func (t *Thinker) render(ctx context.Context, in Input) ([]event.Prompt, error) 
 	}
 	var out []event.Prompt
 	for i, q := range questions {
-		if i == 0 {
-			out = append(out, k.exact(ctx, q.name, append(k.conversation(), k.question(q.text)), q.schema))
-			continue
-		}
 		if k.solo && q.schema == nil {
 			out = append(out, k.exact(ctx, q.name, k.alone(q.text), nil))
+			continue
+		}
+		if i == 0 {
+			out = append(out, k.exact(ctx, q.name, append(k.conversation(), k.question(q.text)), q.schema))
 			continue
 		}
 		// What the model replied before stands in front of it: only the new
@@ -47,7 +47,7 @@ func (t *Thinker) render(ctx context.Context, in Input) ([]event.Prompt, error) 
 
 // AskPrompt returns the exact prompt that Ask would send. It asks no model.
 func (t *Thinker) AskPrompt(ctx context.Context, in Input) ([]event.Prompt, error) {
-	k, question, err := t.openAsk(ctx, in)
+	k, question, err := t.openAsk(ctx, t.clean(in))
 	if err != nil {
 		return nil, err
 	}
@@ -63,18 +63,17 @@ type plainQuestion struct {
 // reply is usable.
 func (k *talk) questions() ([]plainQuestion, error) {
 	var out []plainQuestion
-	if k.turn.Layout == oneCall {
-		analyse, err := k.Words.Analyse(prompts.HeadingsInput{Sections: prompts.Analysed})
-		if err != nil {
-			return nil, err
+	for _, group := range k.groups() {
+		missing := k.unasked(group.sections)
+		if k.turn.Layout == oneCall && len(missing) == len(group.sections) {
+			text, err := group.words(prompts.HeadingsInput{Sections: group.sections})
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, plainQuestion{name: group.name, text: text})
+			continue
 		}
-		assess, err := k.Words.Assess(prompts.HeadingsInput{Sections: prompts.Assessed})
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, plainQuestion{name: "analyse", text: analyse}, plainQuestion{name: "assess", text: assess})
-	} else {
-		for _, s := range prompts.Sections() {
+		for _, s := range missing {
 			text, err := k.Words.Section(s, k.turn.Task, false)
 			if err != nil {
 				return nil, err

@@ -74,7 +74,7 @@ func (k *talk) noSteps(why string) {
 
 // list asks for the steps as JSON.
 func (k *talk) list(ctx context.Context, messages []llm.Message) (reply string, found []prompts.Step, repaired bool, problems []string, err error) {
-	r, why, err := k.call(ctx, llm.Request{Name: prompts.Steps.ID, Messages: messages, Schema: prompts.StepsSchema(k.solo), MaxTokens: k.sizes.steps}, nil)
+	r, why, err := k.call(ctx, llm.Request{Name: prompts.Steps.ID, Messages: messages, Schema: prompts.StepsSchema(k.solo), MaxTokens: k.sizes.steps}, listen{})
 	if err != nil {
 		return "", nil, false, nil, err
 	}
@@ -95,7 +95,7 @@ func (k *talk) lines(ctx context.Context) ([]prompts.Step, []llm.Message, error)
 		return nil, nil, err
 	}
 	question := k.question(text)
-	r, _, err := k.call(ctx, llm.Request{Name: prompts.Steps.ID, Messages: append(k.conversation(), question), MaxTokens: k.sizes.steps}, nil)
+	r, _, err := k.call(ctx, llm.Request{Name: prompts.Steps.ID, Messages: append(k.conversation(), question), MaxTokens: k.sizes.steps}, listen{})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -15,11 +15,14 @@ import (
 // talk is one turn in progress: the conversation so far and what the turn adds.
 type talk struct {
 	*Thinker
-	turn  *session.Turn
-	kept  []llm.Message // the conversation: older turns, then turn.Messages
-	head  string        // files and task; stands before the first question of a fresh conversation
-	seen  prompts.Seen  // what the model was shown or has said: repeating it is no answer
-	sizes sizes
+	turn *session.Turn
+	kept []llm.Message // the conversation: older turns, then turn.Messages
+	head string        // files and task; stands before the first question of a fresh conversation
+	// goesOn tells that the turn was begun before and is in its session as an
+	// incomplete one.
+	goesOn bool
+	seen   prompts.Seen // what the model was shown or has said: repeating it is no answer
+	sizes  sizes
 	// solo keeps earlier sections out of a tiny model's sight: in one growing
 	// conversation SmolLM2-135M soon copies its last answer (14 of 18 sections
 	// with two sentences of their own, 23 of 24 alone). The prefix that both
@@ -60,6 +63,7 @@ func (t *Thinker) begin(kind session.Kind, in Input, kept []llm.Message) (*talk,
 		return nil, err
 	}
 	k := &talk{Thinker: t, kept: kept, sizes: sizesOf(t.Model.Parameters)}
+	k.solo = t.Model.Parameters > 0 && t.Model.Parameters <= tinyParameters
 	k.turn = &session.Turn{
 		Kind: kind, Task: in.Task, Contexts: in.Contexts, Started: t.Now(),
 		Server: t.Provider.URL(), Model: t.Model.Name, Digest: t.Model.Digest, Window: t.Window.Context,
@@ -130,10 +134,48 @@ func (k *talk) alone(text string) []llm.Message {
 	return []llm.Message{k.kept[0], {Role: llm.User, Content: k.head + "\n\n" + text}}
 }
 
-// call runs one request and keeps its ledger line. A reply that is unusable by
-// itself (a loop, nothing at all) comes back as an empty one with why set; every
-// other fault is an error.
-func (k *talk) call(ctx context.Context, r llm.Request, each func(string)) (reply llm.Reply, why string, err error) {
+// listen is who hears a reply as it streams. Both may be nil.
+type listen struct {
+	text func(string)
+	anew func() // the reply died half-way and comes again: forget it so far
+}
+
+// whyLoop is why a reply that fell into a loop is not taken as it is.
+const whyLoop = "the model repeated itself without end"
+
+// call runs one request and keeps its ledger line. A reply that can't be used as
+// it is comes back with why set, and with the text before its loop if it is one;
+// every other fault is an error.
+func (k *talk) call(ctx context.Context, r llm.Request, to listen) (reply llm.Reply, why string, err error) {
+	if err := k.complete(&r); err != nil {
+		return reply, "", err
+	}
+	var streamed strings.Builder
+	r.Restart = func() {
+		streamed.Reset()
+		if to.anew != nil {
+			to.anew()
+		}
+	}
+	reply, err = k.Provider.Chat(ctx, r, func(c llm.Chunk) error {
+		if c.Thinking != "" {
+			k.emit(event.Text{Section: r.Name, Text: c.Thinking, Thinking: true})
+			return ctx.Err()
+		}
+		streamed.WriteString(c.Text)
+		if to.text != nil {
+			to.text(c.Text)
+		}
+		return ctx.Err()
+	})
+	reply.Call.Name = r.Name
+	k.turn.Calls = append(k.turn.Calls, reply.Call)
+	k.emit(reply.Call)
+	return judge(reply, streamed.String(), err)
+}
+
+// complete fills in what all requests share, and refuses one that does not fit.
+func (k *talk) complete(r *llm.Request) error {
 	r.Model, r.Seed, r.Temperature, r.Think, r.ThinkTokens = k.Model.Name, k.Seed, k.Temperature, k.Think && k.Model.Thinking, k.ThinkTokens
 	if k.MaxTokens > 0 {
 		r.MaxTokens = min(r.MaxTokens, k.MaxTokens)
@@ -145,34 +187,35 @@ func (k *talk) call(ctx context.Context, r llm.Request, each func(string)) (repl
 		}
 	}
 	if need := k.Counter.CountMessages(r.Messages) + r.MaxTokens; need > k.Window.Context {
-		return reply, "", fault.New(fault.Failed, llm.CodeTooLong,
+		return fault.New(fault.Failed, llm.CodeTooLong,
 			"prompt and reply need %d tokens, the window has %d", need, k.Window.Context).On(r.Name, k.Model.Name).
 			Hint("give less --context, or raise context_max")
 	}
-	section := r.Name
-	reply, err = k.Provider.Chat(ctx, r, func(c llm.Chunk) error {
-		if c.Thinking != "" {
-			k.emit(event.Text{Section: section, Text: c.Thinking, Thinking: true})
-		} else if each != nil {
-			each(c.Text)
-		}
-		return ctx.Err()
-	})
-	reply.Call.Name = r.Name
-	k.turn.Calls = append(k.turn.Calls, reply.Call)
-	k.emit(reply.Call)
-	if err == nil {
-		return reply, "", nil
-	}
+	return nil
+}
+
+// judge sorts a reply's outcome into a sound one, one that can't be used as it
+// is (why), and a fault.
+func judge(reply llm.Reply, streamed string, err error) (llm.Reply, string, error) {
 	switch fault.CodeOf(err) {
 	case llm.CodeLoop:
-		return llm.Reply{}, "the model repeated itself without end", nil
+		reply.Text, _ = prompts.CutLoop(streamed)
+		return reply, whyLoop, nil
 	case llm.CodeEmpty:
-		return llm.Reply{}, "the model wrote nothing", nil
+		return llm.Reply{Call: reply.Call}, "the model wrote nothing", nil
 	case llm.CodeTooManyTokens:
-		return llm.Reply{}, "the reply was too long", nil
+		return llm.Reply{Call: reply.Call}, "the reply was too long", nil
 	}
-	return llm.Reply{}, "", err
+	if err != nil {
+		return llm.Reply{Call: reply.Call}, "", err
+	}
+	if reply.Stop == llm.StopLength {
+		if before, looped := prompts.CutLoop(reply.Text); looped {
+			reply.Text = before
+			return reply, whyLoop, nil
+		}
+	}
+	return reply, "", nil
 }
 
 // read gathers context for the turn and reports it. Paths in known were read
@@ -207,23 +250,49 @@ func (k *talk) read(ctx context.Context, in Input, budget int, take func(prompts
 	return pieces, nil
 }
 
-// finish closes the turn, appends it to its session and stores that.
+// finish closes the turn, puts it into its session and stores that. A turn
+// without any answer is a fault of kind Unusable and is not kept.
 func (k *talk) finish(s *session.Session) (*session.Turn, error) {
+	if err := k.answered(); err != nil {
+		return nil, err
+	}
 	k.turn.Ended = k.Now()
 	if s == nil {
 		s = session.New(k.turn.Started)
 	}
-	if k.Store == nil {
-		s.Append(*k.turn)
-		return k.turn, nil
-	}
-	grown := *s
-	grown.Turns = slices.Clone(s.Turns)
-	grown.Append(*k.turn)
-	if err := k.Store.Save(&grown); err != nil {
+	grown := s.With(*k.turn, k.goesOn)
+	if err := k.store(grown); err != nil {
 		return nil, err
 	}
-	*s = grown
-	k.emit(event.Saved{What: "session", ID: s.ID, Path: k.Store.Path(s.ID)})
+	*s = *grown
 	return k.turn, nil
+}
+
+// store writes a session, if sessions are kept.
+func (k *talk) store(s *session.Session) error {
+	if k.Store == nil {
+		return nil
+	}
+	if err := k.Store.Save(s); err != nil {
+		return err
+	}
+	k.emit(event.Saved{What: "session", ID: s.ID, Path: k.Store.Path(s.ID)})
+	return nil
+}
+
+// CodeNoAnswer is the code of the fault for a turn in which the model answered
+// nothing that can be used [Unusable].
+const CodeNoAnswer = "not-answered"
+
+// answered wants at least one section with text of the model's own.
+func (k *talk) answered() error {
+	why := "nothing was asked"
+	for _, s := range k.turn.Sections {
+		if s.State == event.Done {
+			return nil
+		}
+		why = s.Why
+	}
+	return fault.New(fault.Unusable, CodeNoAnswer, "%s", why).On(string(k.turn.Kind), k.Model.Name).
+		Hint("another --seed or a larger --model may answer")
 }

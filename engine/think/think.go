@@ -7,8 +7,9 @@
 // after each model call; Plan when there are steps; Saved when the session was
 // stored. Notes may come anywhere. A second Section{Begin} for a section voids
 // the text that came for it before: it could not be used, and is asked for
-// again. Section "steps" has no Text; its outcome is the Plan. It never writes to the project outside
-// .cf/sessions, never runs what a model wrote and never pulls a model.
+// again. Section "steps" has no Text; its outcome is the Plan. It never writes to
+// the project outside .cf/sessions, never runs what a model wrote and never pulls
+// a model.
 //
 // Invariants:
 //  1. A section's text is the model's own: nothing is made up, and text that
@@ -18,7 +19,12 @@
 //     its section is asked for anew on the same system text, files and task.
 //  3. No prompt is sent that does not fit the window with its reply; what was
 //     left out to make it fit is reported as a Read or a Note.
-//  4. A turn that fails or is cancelled leaves its session as it was.
+//  4. A turn that fails or is cancelled leaves its Session value as it was. What
+//     a first turn answered until then is stored, marked incomplete, and the same
+//     task on that session asks for the rest only. A turn without any answer is a
+//     fault and is not kept.
+//  5. No secret that package secret knows reaches a request or a stored session,
+//     also when it stood in the task.
 package think
 
 import (
@@ -81,25 +87,27 @@ type Input struct {
 	// Session is continued and gets the turn appended when it is done; nil
 	// starts a session of its own that the caller does not see. A session
 	// without turns gets the sections and steps; one with turns takes Task as
-	// a follow-up question and gets one section, "answer".
+	// a follow-up question and gets one section, "answer"; if its last turn is
+	// incomplete and has the same Task, what is missing of that turn is asked for.
 	Session *session.Session
 }
 
 // Turn runs one turn: all sections and the steps for the first of a session, a
-// free answer for a follow-up. The turn is appended to in.Session and stored
-// only when it ended without error. Errors are *fault.Error: those of the
-// provider, and Usage for an empty or over-long task.
+// free answer for a follow-up. The turn is appended to in.Session only when it
+// ended without error. Errors are *fault.Error: those of the provider, Usage for
+// an empty or over-long task, and Unusable (CodeNoAnswer) if nothing was answered.
 func (t *Thinker) Turn(ctx context.Context, in Input) (*session.Turn, error) {
-	if in.Session != nil && len(in.Session.Turns) > 0 {
+	in = t.clean(in)
+	if in.Session != nil && len(in.Session.Turns) > 0 && !in.unfinished() {
 		return t.followUp(ctx, in)
 	}
 	return t.reason(ctx, in)
 }
 
 // Ask answers one question in one call, without sections; nothing is stored.
-// in.Session is not used.
+// in.Session is not used. Errors are those of Turn.
 func (t *Thinker) Ask(ctx context.Context, in Input) (*session.Turn, error) {
-	return t.ask(ctx, in)
+	return t.ask(ctx, t.clean(in))
 }
 
 // Prompts returns the exact prompts that Turn would send first: one a call as
@@ -107,7 +115,7 @@ func (t *Thinker) Ask(ctx context.Context, in Input) (*session.Turn, error) {
 // can't render them, they are shown as role-labelled messages with
 // Rendered=false. What was read is reported as for Turn.
 func (t *Thinker) Prompts(ctx context.Context, in Input) ([]event.Prompt, error) {
-	return t.render(ctx, in)
+	return t.render(ctx, t.clean(in))
 }
 
 // Material is what a Reader found.

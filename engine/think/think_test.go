@@ -358,7 +358,7 @@ func TestPlantedConstantIsInThePrompt(t *testing.T) {
 }
 
 func TestFailedTurnLeavesNothing(t *testing.T) {
-	script := &llmtest.Script{Replies: map[string][]string{"reasoning": good["reasoning"]}, Reply: func(int, llm.Request) (string, error) {
+	script := &llmtest.Script{Reply: func(int, llm.Request) (string, error) {
 		return "", fault.New(fault.Unreachable, llm.CodeRefused, "gone")
 	}}
 	th, _ := thinker(t, script, 135e6)
