@@ -79,6 +79,40 @@ func TestThinkSplitsAlikeHoweverItIsCut(t *testing.T) {
 	}
 }
 
+func TestThinkOpenedByThePrompt(t *testing.T) {
+	for prompt, want := range map[string]bool{"...assistant\n<think>\n": true, "<thinking>": true, "<think>\n\n</think>\n\n": false, "": false} {
+		if Opens(prompt) != want {
+			t.Errorf("%q: got %v", prompt, !want)
+		}
+	}
+	var k Think
+	k.Open()
+	thought, text := k.Add("why</think>\n\nso")
+	if thought != "why" || text != "so" {
+		t.Errorf("got %q, %q", thought, text)
+	}
+}
+
+func TestOrphan(t *testing.T) {
+	for _, test := range []struct {
+		in, thought, rest string
+		ok                bool
+	}{
+		{"I wonder.</think>\n\nThe answer.", "I wonder.", "The answer.", true},
+		{"I wonder.\n</thinking>The answer.", "I wonder.\n", "The answer.", true},
+		{"I wonder.</think>", "I wonder.", "", true},
+		{"The tag <think> is closed by </think>.", "", "", false},
+		{"It ends with `</think>`.", "", "", false},
+		{`It ends with "</think>".`, "", "", false},
+		{"plain </thin", "", "", false},
+	} {
+		thought, rest, ok := Orphan(test.in)
+		if thought != test.thought || rest != test.rest || ok != test.ok {
+			t.Errorf("%q: got %q, %q, %v", test.in, thought, rest, ok)
+		}
+	}
+}
+
 func TestLoopFindsPeriods(t *testing.T) {
 	for period := 1; period <= 64; period++ {
 		var words, lines strings.Builder

@@ -105,6 +105,35 @@ func (t *Think) End() (thought, text string) {
 	return "", held
 }
 
+// Open says that the prompt ended with an opening tag: the reply starts inside a
+// thought. To be called before the first Add.
+func (t *Think) Open() { t.inside = true }
+
+// Closed says that a thought just ended which nobody saw open: white space before
+// the text to come is dropped.
+func (t *Think) Closed() { *t = Think{after: true} }
+
+// Opens tells whether a prompt leaves the model inside a thought.
+func Opens(prompt string) bool {
+	tail := strings.TrimRight(prompt, " \t\r\n")
+	return strings.HasSuffix(tail, openTags[0]) || strings.HasSuffix(tail, openTags[1])
+}
+
+// Orphan splits a text that was taken for an answer and turned out to have begun
+// inside a thought: it holds a closing tag and none that opened before it. Quoted
+// tags are what an answer writes about and split nothing. It is false for any
+// other text.
+func Orphan(text string) (thought, rest string, ok bool) {
+	for i, tag := range closeTags {
+		before, after, found := strings.Cut(text, tag)
+		quoted := strings.HasSuffix(before, "`") || strings.HasSuffix(before, `"`) || strings.HasPrefix(after, "`") || strings.HasPrefix(after, `"`)
+		if found && !quoted && !strings.Contains(before, openTags[i]) {
+			return before, strings.TrimLeft(after, " \t\r\n"), true
+		}
+	}
+	return "", "", false
+}
+
 // Inside tells whether a thought is open.
 func (t *Think) Inside() bool { return t.inside }
 

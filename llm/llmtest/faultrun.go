@@ -68,7 +68,11 @@ func checkFault(t *testing.T, server *FaultServer, f Fault, provider llm.Provide
 	ctx, cancel := context.WithTimeout(t.Context(), faultDeadline)
 	defer cancel()
 	var streamed, mused strings.Builder
-	reply, err := provider.Chat(ctx, FaultRequest(), func(c llm.Chunk) error {
+	request := FaultRequest()
+	if f.Restart {
+		request.Restart = func() { streamed.Reset(); mused.Reset() }
+	}
+	reply, err := provider.Chat(ctx, request, func(c llm.Chunk) error {
 		if (c.Text == "") == (c.Thinking == "") {
 			t.Errorf("a chunk holds %q and %q: one must be empty", c.Text, c.Thinking)
 		}

@@ -19,6 +19,9 @@ type Fault struct {
 	// has to estimate.
 	NoVocabulary bool
 
+	// Restart lets the provider start the reply over (llm.Request.Restart).
+	Restart bool
+
 	serve func(*exchange)
 }
 

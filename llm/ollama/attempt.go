@@ -41,7 +41,12 @@ func newAttempt(v *conversation, budget int) *attempt {
 	if think <= 0 {
 		think = llm.DefaultThinkTokens
 	}
-	return &attempt{v: v, started: time.Now(), budget: budget, think: think, textLoop: guard.NewLoop(), thinkLoop: guard.NewLoop()}
+	a := &attempt{v: v, started: time.Now(), budget: budget, think: think, textLoop: guard.NewLoop(), thinkLoop: guard.NewLoop()}
+	// Where the server takes the thoughts out itself, none comes as text.
+	if show := v.served.show; v.prompt.opens && show.Parser == "" && !(v.request.Think && v.served.model.Thinking) {
+		a.split.Open()
+	}
+	return a
 }
 
 // take gets each line of the stream from the api client. Its error closes the
@@ -69,6 +74,9 @@ func (a *attempt) give(thought, text string) error {
 	}
 	a.thinking.WriteString(thought)
 	a.text.WriteString(text)
+	if strings.Contains(text, ">") {
+		thought, text = a.reseat(thought, text)
+	}
 	switch {
 	case a.tooMany(len(thought) + len(text)):
 		return a.fail(fault.New(fault.Unusable, llm.CodeTooManyTokens, "more than the %d tokens asked for came", a.budget))
@@ -93,6 +101,28 @@ func (a *attempt) give(thought, text string) error {
 		return errCapped
 	}
 	return nil
+}
+
+// reseat moves what was taken for an answer to the thoughts where a closing tag
+// shows that it was one, and returns what is left to be handed on. What was
+// handed on as an answer must be forgotten first: without Restart it stays.
+func (a *attempt) reseat(thought, text string) (string, string) {
+	inner, rest, ok := guard.Orphan(a.text.String())
+	if !ok || a.v.given && a.v.request.Restart == nil {
+		return thought, text
+	}
+	if a.v.given {
+		a.v.request.Restart()
+		a.v.given = false
+	}
+	a.thinking.WriteString(inner)
+	a.text.Reset()
+	a.text.WriteString(rest)
+	if rest == "" {
+		a.split.Closed()
+	}
+	a.thoughts = a.pieces
+	return a.thinking.String(), rest
 }
 
 // errCapped ends a stream whose thought is too long.

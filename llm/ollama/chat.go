@@ -69,14 +69,30 @@ func (c *Client) chatRequest(s *served, w llm.Window, r llm.Request, prefix *api
 		// A list that is sent replaces the model's own.
 		request.Options["stop"] = slices.Concat(stops, r.Stop)
 	}
-	if s.model.Thinking {
-		request.Think = &api.ThinkValue{Value: r.Think}
-	}
+	request.Think = s.think(r.Think)
 	request.Messages = messagesOf(r.Messages)
 	if prefix != nil {
 		request.Messages = append(request.Messages, *prefix)
 	}
 	return request
+}
+
+// think is what a request says about thinking; nil for a model that can't. The
+// gpt-oss family always thinks and takes levels: false leaves it at medium
+// (harmony/harmonyparser.go and shouldUseHarmony in server/routes.go of
+// github.com/ollama/ollama v0.17.4).
+func (s *served) think(on bool) *api.ThinkValue {
+	harmony := s.show.Parser == "harmony" ||
+		slices.Contains([]string{"gptoss", "gpt-oss"}, s.model.Family) && strings.Contains(s.show.Template, "<|start|>") && strings.Contains(s.show.Template, "<|end|>")
+	switch {
+	case !s.model.Thinking:
+		return nil
+	case harmony && on:
+		return &api.ThinkValue{Value: "medium"}
+	case harmony:
+		return &api.ThinkValue{Value: "low"}
+	}
+	return &api.ThinkValue{Value: on}
 }
 
 func messagesOf(messages []llm.Message) []api.Message {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/ollama/ollama/api"
 	"github.com/ollama/ollama/model/renderers"
@@ -17,6 +16,8 @@ import (
 
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/llm"
+	"github.com/bitactor/cf/llm/guard"
+	"github.com/bitactor/cf/llm/profile"
 	"github.com/bitactor/cf/llm/token"
 )
 
@@ -28,8 +29,6 @@ type counter struct {
 	served   *served
 	encoder  *token.Encoder // nil: estimates
 	template *template.Template
-	exact    sync.Mutex
-	wrong    bool // the server counted otherwise than the encoder
 }
 
 // prompt is a counted conversation.
@@ -38,6 +37,7 @@ type prompt struct {
 	least  int     // what they can't be less than
 	guess  int     // the estimate without calibration; 0 for an exact count
 	ids    []int32 // nil for an estimate
+	opens  bool    // it ends with a tag that opens a thought
 }
 
 var _ llm.Counter = (*counter)(nil)
@@ -60,7 +60,7 @@ func (c *Client) count(ctx context.Context, s *served) (*counter, error) {
 	if s.counter != nil {
 		return s.counter, nil
 	}
-	k := &counter{client: c, served: s, wrong: c.options.Profiles.Get(s.model.Digest).Inexact}
+	k := &counter{client: c, served: s}
 	if t, err := template.Parse(s.show.Template); err == nil && s.show.Template != "" {
 		k.template = t
 	}
@@ -101,11 +101,14 @@ func (c *Client) encoder(ctx context.Context, s *served) (*token.Encoder, error)
 	return e, nil
 }
 
-// Exact tells whether counts are by the model's own vocabulary and template.
+// Exact tells whether counts are by the model's own vocabulary and template, and
+// no call has shown otherwise.
 func (k *counter) Exact() bool {
-	k.exact.Lock()
-	defer k.exact.Unlock()
-	return k.encoder != nil && !k.wrong && k.renders()
+	return k.encoder != nil && k.renders() && !k.profile().Inexact
+}
+
+func (k *counter) profile() profile.Profile {
+	return k.client.options.Profiles.Get(k.served.model.Digest)
 }
 
 // renders tells whether conversations can be rendered here.
@@ -131,7 +134,7 @@ func (k *counter) least(text string) int {
 
 // scale applies what earlier calls taught about the estimate.
 func (k *counter) scale(likely int) int {
-	if f := k.client.options.Profiles.Get(k.served.model.Digest).Estimate; f > 0 {
+	if f := k.profile().Estimate; f > 0 {
 		return int(float64(likely)*f + 0.5)
 	}
 	return likely
@@ -150,20 +153,23 @@ func (k *counter) prompt(messages []llm.Message, think bool) prompt {
 	return k.promptOf(text, nil)
 }
 
-// promptOf counts a rendered conversation, or else its bare messages.
+// promptOf counts a rendered conversation, or else its bare messages. A count by
+// the vocabulary bounds what the server may report only once a call confirmed
+// it: splitting rules that cf has wrong would make every reply an error.
 func (k *counter) promptOf(text string, bare []llm.Message) prompt {
-	if bare == nil && k.encoder != nil {
-		ids := k.encoder.EncodePrompt(text)
-		if k.Exact() {
-			return prompt{tokens: len(ids), least: len(ids), ids: ids}
-		}
-	}
 	likely, least := token.Estimate(text)
+	if bare == nil && k.Exact() {
+		ids := k.encoder.EncodePrompt(text)
+		if k.profile().Confirmed || k.encoder.Verified() {
+			least = len(ids)
+		}
+		return prompt{tokens: len(ids), least: least, ids: ids, opens: guard.Opens(text)}
+	}
 	for _, m := range bare {
 		l, n := token.Estimate(m.Content)
 		likely, least = likely+l+messageTokens, least+n
 	}
-	return prompt{tokens: k.scale(likely), least: least, guess: likely}
+	return prompt{tokens: k.scale(likely), least: least, guess: likely, opens: guard.Opens(text)}
 }
 
 // errNoTemplate says that only the server can render.
@@ -192,10 +198,7 @@ func (k *counter) render(messages []api.Message, think bool) (text string, err e
 	if k.served.model.Family == "qwen3" || strings.HasPrefix(k.served.model.Name, "deepseek-r1") {
 		dropThoughts(all)
 	}
-	var set *api.ThinkValue
-	if k.served.model.Thinking {
-		set = &api.ThinkValue{Value: think}
-	}
+	set := k.served.think(think)
 	if show.Renderer != "" {
 		return renderers.RenderWithRenderer(show.Renderer, all, nil, set)
 	}
@@ -203,7 +206,7 @@ func (k *counter) render(messages []api.Message, think bool) (text string, err e
 		return "", errNoTemplate
 	}
 	out := &bounded{left: renderedMax}
-	err = k.template.Execute(out, template.Values{Messages: all, Think: set.Bool(), IsThinkSet: set != nil})
+	err = k.template.Execute(out, template.Values{Messages: all, Think: set.Bool(), ThinkLevel: set.String(), IsThinkSet: set != nil})
 	return out.String(), err
 }
 

@@ -22,7 +22,7 @@ func (c *Client) descriptionPath(digest string) string {
 	if c.options.CacheDir == "" || digest == "" || c.version == "" {
 		return ""
 	}
-	return disk.Path(c.options.CacheDir, digest+"\n"+c.version+"\n"+c.URL(), ".show")
+	return disk.Path(c.options.CacheDir, digest+"\n"+c.version, ".show")
 }
 
 // keptDescription returns the kept description of a digest, nil if there is none.

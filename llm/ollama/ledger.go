@@ -8,30 +8,21 @@ import (
 
 // Bounds of what is learned from a call.
 const (
-	reloadLoad  = time.Second // a longer load of a model that ran before is a reload
-	ratePrompt  = 64          // a shorter prompt says nothing about the prefill rate
-	rateReply   = 16          // a shorter reply says nothing about the decode rate
-	rateChange  = 0.05        // a smaller change of a figure is not written to disk
-	rateWeight  = 0.25        // of a new figure in the smoothed one
-	inexactBy   = 0.02        // a count that is further off is no exact count
-	prefillSlow = 50 * time.Millisecond
+	reloadLoad  = time.Second           // a longer load is one of the model, not of the request
+	ratePrompt  = 64                    // fewer tokens say nothing about the prefill rate
+	rateReply   = 16                    // a shorter reply says nothing about the decode rate
+	rateChange  = 0.05                  // a smaller change of a figure is not written to disk
+	rateWeight  = 0.25                  // of a new figure in the smoothed one
+	inexactBy   = 0.02                  // a count that is further off is no exact count
+	prefillSlow = 50 * time.Millisecond // a shorter prefill says nothing about its rate
+	reuseLeast  = 0.15                  // a smaller share of the prompt may be noise of the rate
 )
 
 // settle fills the ledger line of a reply that stands, and remembers what the
 // call showed about the model.
-//
-// ReusedTokens is the expected reuse: the length of the longest common token
-// prefix of this prompt and the last conversation of this Client on the model,
-// its reply included, at most all but the prompt's last token, which Ollama
-// always reads again. It is 0 after a reload. Where the prefill rate r of the
-// model is known and the prefill took longer than 50 ms, the measured reuse,
-// prompt - prefill*r, is taken instead if it is less than half of the expected:
-// another program used the model in between. Counts without the model's own
-// vocabulary have the measured reuse only.
 func (v *conversation) settle(a *attempt) {
 	s, c := v.served, &v.call
-	digest := s.model.Digest
-	known := v.client.options.Profiles.Get(digest)
+	known := v.client.options.Profiles.Get(s.model.Digest)
 
 	s.mu.Lock()
 	prior := s.prior
@@ -43,18 +34,65 @@ func (v *conversation) settle(a *attempt) {
 	}
 	s.mu.Unlock()
 
-	expected := min(common(prior, v.prompt.ids), max(0, c.PromptTokens-1))
-	if c.Reloaded {
-		expected = 0
+	b := before{known: prior != nil && v.prompt.ids != nil, empty: c.Load > reloadLoad}
+	if !b.empty {
+		b.common = min(common(prior, v.prompt.ids), max(0, c.PromptTokens-1))
 	}
-	c.ReusedTokens = expected
-	if known.PrefillRate > 0 && c.Prefill > prefillSlow {
-		measured := max(0, c.PromptTokens-int(c.Prefill.Seconds()*known.PrefillRate))
-		if v.prompt.ids == nil || measured < expected/2 {
-			c.ReusedTokens = min(measured, max(0, c.PromptTokens-1))
-		}
+	c.ReusedTokens = b.reused(c.PromptTokens, c.Prefill, known.PrefillRate)
+	v.learn(known, b)
+}
+
+// before is what is known of the server's prompt cache as a call began.
+type before struct {
+	empty  bool // the model was loaded for the call
+	known  bool // this Client made the last call on the model, as far as it knows
+	common int  // tokens of that call, reply included, that start this prompt too
+}
+
+// reused returns how many tokens of a prompt the server did not read again.
+// Ollama does not tell: it keeps the longest common prefix of this prompt and
+// the last conversation, at most all but the prompt's last token.
+//
+// Where this Client made the last call the common prefix is the answer, unless
+// the prefill took so long that more than half of it must have been read:
+// another program used the model in between. Where it did not, as in a process
+// that makes its first call, the answer follows from the model's known prefill
+// rate: prompt - prefill*rate.
+func (b before) reused(prompt int, prefill time.Duration, rate float64) int {
+	if b.empty || prompt == 0 {
+		return 0
 	}
-	v.learn(known, expected)
+	measured := max(0, prompt-1-int(prefill.Seconds()*rate))
+	switch {
+	case b.known && (rate == 0 || prefill <= prefillSlow || measured >= b.common/2):
+		return b.common
+	case rate == 0 || float64(measured) < reuseLeast*float64(prompt):
+		return 0
+	}
+	return measured
+}
+
+// rate returns the prefill rate of a model after one more call. What a cache
+// held makes a call look faster than the model reads, so a call raises the rate
+// only where the cache is known not to have held its prompt; any call may lower
+// it, since reading can't be slower than it is. An uncertain call that is a
+// little faster counts a little: without it a rate from a busy hour would stay.
+func (b before) rate(old float64, prompt int, prefill time.Duration) float64 {
+	fresh := prompt - b.common
+	if fresh < ratePrompt || prefill <= prefillSlow {
+		return old
+	}
+	now := float64(fresh) / prefill.Seconds()
+	certain := b.empty || b.known && b.common*10 < prompt
+	switch {
+	case old == 0, now < old/3: // far below: what was known came from a cached call
+		return now
+	case certain, now < old:
+		return old + (now-old)*rateWeight
+	case now < old*1.3:
+		return old + (now-old)*rateWeight/4
+	}
+	return old
 }
 
 // common returns the length of the longest common prefix.
@@ -67,47 +105,56 @@ func common(a, b []int32) int {
 }
 
 // learn updates the model's profile where a figure moved.
-func (v *conversation) learn(known profile.Profile, reused int) {
+func (v *conversation) learn(known profile.Profile, b before) {
 	c, p := v.call, known
-	if fresh := c.PromptTokens - reused; fresh >= ratePrompt && reused*10 < c.PromptTokens && c.Prefill > prefillSlow {
-		p.PrefillRate = smooth(p.PrefillRate, float64(fresh)/c.Prefill.Seconds())
-	}
+	p.PrefillRate = b.rate(p.PrefillRate, c.PromptTokens, c.Prefill)
 	if c.OutputTokens >= rateReply && c.Decode > 0 {
 		p.DecodeRate = smooth(p.DecodeRate, float64(c.OutputTokens)/c.Decode.Seconds())
 	}
 	p.Window, p.Model = v.window.Context, v.served.model.Name
-	switch {
-	case c.PromptTokens == 0:
-	case v.prompt.ids != nil:
-		if off := abs(c.PromptTokens - v.prompt.tokens); float64(off) > inexactBy*float64(c.PromptTokens)+2 {
-			p.Inexact = true
-			v.counter.exact.Lock()
-			v.counter.wrong = true
-			v.counter.exact.Unlock()
-		}
-	case v.prompt.guess > 0:
-		ratio := min(10, max(0.1, float64(c.PromptTokens)/float64(v.prompt.guess)))
-		p.Estimate = smooth(p.Estimate, ratio)
-		if p.EstimateLow == 0 || ratio < p.EstimateLow {
-			p.EstimateLow = ratio
-		}
-		p.EstimateSeen++
-	}
+	v.judge(&p)
 	if !moved(known, p) {
 		return
 	}
 	// A profile that can't be saved costs a better estimate, never a reply.
 	_ = v.client.options.Profiles.Update(v.served.model.Digest, func(q *profile.Profile) {
 		q.PrefillRate, q.DecodeRate, q.Window, q.Model = p.PrefillRate, p.DecodeRate, p.Window, p.Model
-		q.Inexact, q.Estimate, q.EstimateLow, q.EstimateSeen = p.Inexact, p.Estimate, p.EstimateLow, p.EstimateSeen
+		q.Confirmed, q.Inexact, q.Estimate = p.Confirmed, p.Inexact, p.Estimate
 	})
+}
+
+// judge compares the server's count of the prompt with cf's. A count by the
+// vocabulary is confirmed by the first call that agrees; one that was confirmed
+// is given up at the second call in a row that does not, any other at the first.
+func (v *conversation) judge(p *profile.Profile) {
+	reported := v.call.PromptTokens
+	// A thinking model under a schema is run twice, the second time with its
+	// thought in the prompt (ChatHandler in server/routes.go): what it reports
+	// then is not what was sent.
+	if reported == 0 || v.request.Schema != nil && v.served.model.Thinking {
+		return
+	}
+	switch {
+	case v.prompt.ids != nil:
+		off := v.prompt.tokens - reported
+		switch agree := float64(max(off, -off)) <= inexactBy*float64(reported)+2; {
+		case agree:
+			p.Confirmed = true
+		case p.Confirmed:
+			p.Confirmed = false
+		default:
+			p.Inexact = true
+		}
+	case v.prompt.guess > 0:
+		p.Estimate = smooth(p.Estimate, min(10, max(0.1, float64(reported)/float64(v.prompt.guess))))
+	}
 }
 
 // moved tells whether a profile changed enough to be written.
 func moved(old, now profile.Profile) bool {
 	far := func(a, b float64) bool { return a != b && (a == 0 || b/a > 1+rateChange || b/a < 1-rateChange) }
 	return far(old.PrefillRate, now.PrefillRate) || far(old.DecodeRate, now.DecodeRate) || far(old.Estimate, now.Estimate) ||
-		old.Window != now.Window || old.Model != now.Model || old.Inexact != now.Inexact || old.EstimateLow != now.EstimateLow
+		old.Window != now.Window || old.Model != now.Model || old.Inexact != now.Inexact || old.Confirmed != now.Confirmed
 }
 
 // smooth is an exponential mean; the first figure is taken as it is.
@@ -117,5 +164,3 @@ func smooth(old, now float64) float64 {
 	}
 	return old + (now-old)*rateWeight
 }
-
-func abs(n int) int { return max(n, -n) }

@@ -314,3 +314,112 @@ func TestErrorOfEachIsReturned(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestThinkIsSentAsTheFamilyTakesIt(t *testing.T) {
+	harmony := `"template":"<|start|>{{ .ThinkLevel }}{{ range .Messages }}{{ .Content }}{{ end }}<|end|>","details":{"family":"gptoss"},"capabilities":["completion","thinking"]`
+	for _, test := range []struct {
+		show string
+		on   bool
+		want any
+	}{
+		{chatML + `,"capabilities":["completion"]`, true, nil},
+		{chatML + `,"capabilities":["completion","thinking"]`, true, true},
+		{chatML + `,"capabilities":["completion","thinking"]`, false, false},
+		{harmony, true, "medium"},
+		{harmony, false, "low"},
+		{chatML + `,"parser":"harmony","capabilities":["completion","thinking"]`, false, "low"},
+		{chatML + `,"details":{"family":"gptoss"},"capabilities":["completion","thinking"]`, false, false},
+	} {
+		f := &fake{show: test.show, chat: func(w http.ResponseWriter, _ *http.Request, _ map[string]any) { io.WriteString(w, piece("Yes.")+end) }}
+		r := ask()
+		r.Think = test.on
+		c := f.start(t, Options{})
+		if _, err := c.Chat(t.Context(), r, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.chats[0]["think"]; got != test.want {
+			t.Errorf("%s, thinking %v: sent %v, want %v", test.show, test.on, got, test.want)
+		}
+	}
+}
+
+// A prompt that ends with an opening tag starts the reply inside a thought.
+func TestThoughtOpenedByThePrompt(t *testing.T) {
+	f := &fake{show: `"template":"{{ range .Messages }}{{ .Content }}{{ end }}<|assistant|><think>\n","capabilities":["completion"]`}
+	f.chat = func(w http.ResponseWriter, _ *http.Request, _ map[string]any) {
+		io.WriteString(w, piece("I wonder")+piece(".</think>\n\n")+piece("So.")+end)
+	}
+	text := ""
+	reply, err := f.start(t, Options{}).Chat(t.Context(), ask(), func(c llm.Chunk) error { text += c.Text; return nil })
+	if err != nil || reply.Text != "So." || text != "So." || reply.Thinking != "I wonder." {
+		t.Errorf("%v: %q, streamed %q, thought %q", err, reply.Text, text, reply.Thinking)
+	}
+}
+
+// pullServer answers a pull line by line.
+func pullServer(t *testing.T, serve func(w http.ResponseWriter, r *http.Request)) *Client {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/version" {
+			io.WriteString(w, `{"version":"0.17.4"}`)
+			return
+		}
+		w.Header().Set("Content-Type", "application/x-ndjson")
+		serve(w, r)
+	}))
+	t.Cleanup(server.Close)
+	c, err := New(Options{URL: server.URL, Limits: Limits{Load: 300 * time.Millisecond}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestPull(t *testing.T) {
+	const half = `{"status":"pulling manifest"}` + "\n" + `{"status":"pulling x","digest":"sha256:x","total":200,"completed":100}` + "\n"
+	for _, test := range []struct {
+		name, stream string
+		code         string
+		kind         fault.Kind
+	}{
+		{"whole", half + `{"status":"success"}` + "\n", "", ""},
+		{"error mid-stream", half + `{"error":"max retries exceeded: 404"}` + "\n", llm.CodeServer, fault.Failed},
+		{"cut", half, llm.CodeCut, fault.Unusable},
+		{"nonsense", half + "<html>\n", llm.CodeBadStream, fault.Unusable},
+		{"below zero", `{"status":"x","total":-5,"completed":-1}` + "\n" + `{"status":"success"}` + "\n", "", ""},
+	} {
+		var got []llm.PullProgress
+		err := pullServer(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, test.stream) }).
+			Pull(t.Context(), "m", func(p llm.PullProgress) { got = append(got, p) })
+		if fault.CodeOf(err) != test.code || err != nil && fault.KindOf(err) != test.kind {
+			t.Errorf("%s: %v", test.name, err)
+		}
+		for _, p := range got {
+			if p.Done < 0 || p.Total < 0 {
+				t.Errorf("%s: %+v", test.name, p)
+			}
+		}
+		if test.name == "whole" && (len(got) != 3 || got[1] != llm.PullProgress{Status: "pulling x", Digest: "sha256:x", Done: 100, Total: 200}) {
+			t.Errorf("progress %+v", got)
+		}
+	}
+}
+
+func TestPullStallsOrIsCanceled(t *testing.T) {
+	gone := make(chan struct{}, 2)
+	stall := func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, `{"status":"pulling manifest"}`+"\n")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+		gone <- struct{}{}
+	}
+	if err := pullServer(t, stall).Pull(t.Context(), "m", nil); fault.CodeOf(err) != llm.CodeIdle {
+		t.Errorf("a stall gave %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := pullServer(t, stall).Pull(ctx, "m", func(llm.PullProgress) { cancel() }); fault.CodeOf(err) != llm.CodeCanceled {
+		t.Errorf("a cancel gave %v", err)
+	}
+	<-gone
+	<-gone
+}

@@ -271,13 +271,13 @@ func (s *session) emit(thought, text string) error {
 		return fault.New(fault.Unusable, llm.CodeLoop, "the reply repeats itself").On("chat", s.request.Model).
 			Hint("another model, or a higher temperature, may not")
 	}
+	s.text.WriteString(text)
+	s.thought.WriteString(thought)
+	if strings.Contains(text, ">") {
+		thought, text = s.reseat(thought, text)
+	}
 	for _, chunk := range []llm.Chunk{{Thinking: thought}, {Text: text}} {
-		if chunk == (llm.Chunk{}) {
-			continue
-		}
-		s.text.WriteString(chunk.Text)
-		s.thought.WriteString(chunk.Thinking)
-		if s.each == nil {
+		if chunk == (llm.Chunk{}) || s.each == nil {
 			continue
 		}
 		s.given = true
@@ -286,6 +286,28 @@ func (s *session) emit(thought, text string) error {
 		}
 	}
 	return nil
+}
+
+// reseat moves what was taken for an answer to the thoughts where a closing tag
+// shows that it was one, and returns what is left to be handed on. What was
+// handed on as an answer must be forgotten first: without Restart it stays.
+func (s *session) reseat(thought, text string) (string, string) {
+	inner, rest, ok := guard.Orphan(s.text.String())
+	if !ok || s.given && s.request.Restart == nil {
+		return thought, text
+	}
+	if s.given {
+		s.request.Restart()
+		s.given = false
+	}
+	s.thought.WriteString(inner)
+	s.text.Reset()
+	s.text.WriteString(rest)
+	if rest == "" {
+		s.think.Closed()
+	}
+	s.call.ThinkTokens = s.tokens
+	return s.thought.String(), rest
 }
 
 // finish judges the whole reply.

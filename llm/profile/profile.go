@@ -40,18 +40,15 @@ type Profile struct {
 	Layout Layout `json:"layout,omitempty"`
 
 	// Estimate scales the estimated token count of models whose vocabulary cf
-	// can't use: server's count / estimate, smoothed. EstimateLow is the least
-	// ratio seen and EstimateSeen how many calls are in it.
-	Estimate     float64 `json:"estimate,omitempty"`
-	EstimateLow  float64 `json:"estimate_low,omitempty"`
-	EstimateSeen int     `json:"estimate_seen,omitempty"`
-	// Overhead is what a template adds to the estimate, in tokens.
-	Overhead int `json:"overhead,omitempty"`
-	// Inexact is set once the server counted otherwise than cf did by the
-	// model's own vocabulary; its counts are estimates from then on.
+	// can't use: server's count / estimate, smoothed.
+	Estimate float64 `json:"estimate,omitempty"`
+	// Confirmed is set once the server counted as cf did by the model's own
+	// vocabulary: from then on a lower count of the server is a cut prompt.
+	Confirmed bool `json:"confirmed,omitempty"`
+	// Inexact is set once it counted otherwise: cf's counts are estimates then.
 	Inexact bool `json:"inexact,omitempty"`
 
-	PrefillRate float64 `json:"prefill_rate,omitempty"` // prompt tokens a second, smoothed
+	PrefillRate float64 `json:"prefill_rate,omitempty"` // prompt tokens a second that no cache held, smoothed
 	DecodeRate  float64 `json:"decode_rate,omitempty"`  // reply tokens a second, smoothed
 	Window      int     `json:"window,omitempty"`       // num_ctx it was last run with
 
@@ -156,6 +153,5 @@ func read(path, digest string) Profile {
 func (p Profile) sane() bool {
 	ratio := func(f float64) bool { return f == 0 || (f > 0.05 && f < 20) }
 	rate := func(f float64) bool { return f >= 0 && f < 1e9 }
-	return ratio(p.Estimate) && ratio(p.EstimateLow) && rate(p.PrefillRate) && rate(p.DecodeRate) &&
-		p.EstimateSeen >= 0 && p.Overhead >= 0 && p.Overhead < 1<<20 && p.Window >= 0
+	return ratio(p.Estimate) && rate(p.PrefillRate) && rate(p.DecodeRate) && p.Window >= 0
 }

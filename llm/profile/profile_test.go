@@ -70,7 +70,7 @@ func TestUpdateFromManyProcesses(t *testing.T) {
 	if dir := os.Getenv("CF_PROFILE_TEST_DIR"); dir != "" {
 		s := Open(dir)
 		for range steps {
-			if err := s.Update("d", func(p *Profile) { p.EstimateSeen++ }); err != nil {
+			if err := s.Update("d", func(p *Profile) { p.Window++ }); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -88,7 +88,7 @@ func TestUpdateFromManyProcesses(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if got := Open(dir).Get("d").EstimateSeen; got != 3*steps {
+	if got := Open(dir).Get("d").Window; got != 3*steps {
 		t.Errorf("%d steps are left of %d", got, 3*steps)
 	}
 }

@@ -134,6 +134,10 @@ func (e *Encoder) pieces(text string, ids []int32) []int32 {
 	return ids
 }
 
+// Verified tells whether the splitting rules are ones whose counts were compared
+// with those of a real server (TestCountIsWhatTheRealServerReports in llm/ollama).
+func (e *Encoder) Verified() bool { return e.model == "gpt2" && e.pre == "smollm" }
+
 // findSpecial lists the tokens that are taken whole wherever they stand: with
 // parse_special llama.cpp does so for control, user defined and unknown tokens
 // (llama_vocab::impl::tokenizer_st_partition), the longest first.
