@@ -102,6 +102,11 @@ func (b *block) height(l *look) int {
 	case labelled:
 		b.text.wrap(max(1, l.width-labelWidth))
 		n = len(b.text.rows)
+	case heading:
+		if b.why != "" && !b.inline(l) {
+			b.text.wrap(max(1, l.width))
+			n += len(b.text.rows)
+		}
 	case prose, notice:
 		b.text.wrap(max(1, l.width))
 		n = b.visible()
@@ -165,6 +170,9 @@ func (b *block) line(i int, l *look) string {
 		}
 		return margin + t.dim.Render(pad(label, labelWidth)+b.text.line(i))
 	case heading:
+		if i > 0 {
+			return margin + t.dim.Render(b.text.line(i-1))
+		}
 		return b.headingLine(l)
 	case thought:
 		return margin + b.thoughtLine(i, l)
@@ -185,16 +193,44 @@ func (b *block) headingLine(l *look) string {
 	if l.mark == b {
 		mark = pad(l.glyphs.marked, l.margin)
 	}
+	style := l.theme.dim
+	if b.state == event.Missing || b.state == event.Failing {
+		style = l.theme.warn
+	}
+	verdict := b.verdict()
+	if b.why != "" && b.inline(l) {
+		verdict += because(b.why)
+	}
 	s := l.theme.accent.Render(mark + b.title)
-	switch b.state {
-	case event.Missing:
-		s += l.theme.warn.Render("  not answered" + because(b.why))
-	case event.Skipped:
-		s += l.theme.dim.Render("  skipped" + because(b.why))
-	case event.Failing:
-		s += l.theme.warn.Render("  " + orElse(b.why, "failed"))
+	if verdict = strings.TrimPrefix(verdict, ": "); verdict != "" {
+		s += style.Render("  " + verdict)
 	}
 	return s
+}
+
+// verdict is the outcome of a heading's section in words, "" if it is answered.
+func (b *block) verdict() string {
+	switch b.state {
+	case event.Missing:
+		return "not answered"
+	case event.Skipped:
+		return "skipped"
+	case event.Failing:
+		return "cut short"
+	}
+	return ""
+}
+
+// inline tells whether the words about a section fit beside its heading.
+func (b *block) inline(l *look) bool {
+	return ansi.StringWidth(b.title+"  "+b.verdict()+": "+b.why) <= l.width
+}
+
+// remark sets the words of a heading about its section: beside it, or if they are
+// long below it.
+func (b *block) remark(why string) {
+	b.why, b.text = why, paragraph{}
+	b.text.append(why)
 }
 
 func (b *block) thoughtLine(i int, l *look) string {
@@ -290,13 +326,6 @@ func because(why string) string {
 		return ""
 	}
 	return ": " + why
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 // pad fills s with spaces up to n columns; a longer s gets one space.

@@ -40,6 +40,11 @@ func (m *model) key(k tea.KeyMsg) tea.Cmd {
 		m.toggleFold()
 	case key.Matches(k, keys.Help):
 		m.help, m.helpTop = true, 0
+	case key.Matches(k, keys.Suspend):
+		if !suspendable() {
+			return m.say("no shell waits for this program: it can't be suspended")
+		}
+		return tea.Suspend
 	default:
 		switch m.area {
 		case reading:
@@ -62,13 +67,10 @@ func (m *model) typed(k tea.KeyMsg) tea.Cmd {
 		m.help, m.helpTop = true, 0
 		return nil
 	case key.Matches(k, keys.Ask) && !k.Paste:
-		if m.busy() {
-			return m.say("wait for the answer, or press ctrl-c to cancel it")
-		}
-		if question := m.input.take(); question != "" {
-			m.input.resize(m.textWidth())
-			return m.start(question)
-		}
+		return m.ask()
+	case key.Matches(k, keys.Older) && m.ahead != "" && m.input.empty():
+		m.input.set(m.ahead)
+		m.ahead = ""
 		return nil
 	}
 	said, cmd := m.input.update(k)
@@ -76,6 +78,23 @@ func (m *model) typed(k tea.KeyMsg) tea.Cmd {
 		return tea.Batch(cmd, m.say(said))
 	}
 	return cmd
+}
+
+// ask asks what was typed, or while a turn runs lets it wait for the end of that.
+func (m *model) ask() tea.Cmd {
+	if m.busy() && m.ahead != "" && !m.input.empty() {
+		return m.say("one question waits already: empty the line and press up to change it")
+	}
+	question := m.input.take()
+	if question == "" {
+		return nil
+	}
+	m.input.resize(m.textWidth())
+	if m.busy() {
+		m.ahead = question
+		return nil
+	}
+	return m.start(question)
 }
 
 // readKey acts on a key while reading.

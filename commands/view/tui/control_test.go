@@ -101,10 +101,49 @@ func TestHistoryAndPaste(t *testing.T) {
 }
 
 func TestQuestionWaitsForTheAnswer(t *testing.T) {
-	b := newBench(t, nil)
-	b.ask("one")
-	b.press("two", "enter")
-	b.shows("wait for the answer", "› two")
+	t.Run("asked when the turn is done", func(t *testing.T) {
+		b := newBench(t, nil)
+		b.ask("one")
+		b.press("two", "enter")
+		b.shows("next: two", "enter ask next")
+		b.press("three", "enter")
+		b.shows("one question waits already", "› three")
+		<-b.ctxs
+		b.end(nil)
+		if got := <-b.asked; got != "two" {
+			t.Errorf("asked %q, want two", got)
+		}
+		b.shows("› two", "› three")
+		b.hides("next: ")
+	})
+	t.Run("up takes it back", func(t *testing.T) {
+		b := newBench(t, nil)
+		b.ask("one")
+		b.press("two", "enter", "up")
+		b.hides("next: ")
+		b.shows("› two")
+	})
+	t.Run("not asked after a cancelled turn", func(t *testing.T) {
+		b := newBench(t, nil)
+		b.ask("one")
+		b.press("two", "enter", "ctrl+c")
+		b.end(fault.New(fault.Interrupted, "cancelled", "cancelled"))
+		b.hides("next: ")
+		if b.busy() || b.input.area.Value() != "two" {
+			t.Errorf("busy %v, input %q", b.busy(), b.input.area.Value())
+		}
+	})
+	t.Run("not asked when the session is over", func(t *testing.T) {
+		b := newBench(t, nil)
+		b.ask("one")
+		b.press("two", "enter", "ctrl+c", "ctrl+c")
+		b.reply <- nil
+		b.stop()
+		if len(b.turns) != 1 {
+			t.Errorf("%d turns", len(b.turns))
+		}
+		b.queue.closed = nil // stopped
+	})
 }
 
 func TestStepsArePicked(t *testing.T) {

@@ -222,6 +222,8 @@ func (m *model) inputRows() []string {
 
 func (m *model) inputHint() string {
 	switch {
+	case m.ahead != "":
+		return ansi.Truncate("next: "+firstLine(m.ahead), max(1, m.textWidth()-20), m.ellipsis()) + " (up: change it)"
 	case m.area != typing:
 		return "press i to type"
 	case len(m.turns) == 0:

@@ -6,7 +6,7 @@ import "github.com/charmbracelet/bubbles/key"
 // docs/how-to/session.md are made from that list.
 type keyMap struct {
 	// anywhere
-	Cancel, Leave, Area, PageUp, PageDown, Top, End, CopyAnswer, Fold, Help key.Binding
+	Cancel, Leave, Area, PageUp, PageDown, Top, End, CopyAnswer, Fold, Help, Suspend key.Binding
 	// while typing
 	Ask, NewLine, Older, Newer, ToReading, HelpEmpty key.Binding
 	// while reading
@@ -31,8 +31,9 @@ var keys = keyMap{
 	CopyAnswer: bind("ctrl-y", "copy the whole answer", "ctrl+y"),
 	Fold:       bind("ctrl-t", "show or fold the thinking", "ctrl+t"),
 	Help:       bind("f1", "show all keys", "f1"),
+	Suspend:    bind("ctrl-z", "go to the shell; fg comes back", "ctrl+z"),
 
-	Ask:       bind("enter", "ask", "enter"),
+	Ask:       bind("enter", "ask; while a turn runs, when it is done", "enter"),
 	NewLine:   bind("alt-enter, ctrl-j", "new line", "alt+enter", "ctrl+j"),
 	Older:     bind("up", "older question, from the first line", "up"),
 	Newer:     bind("down", "newer question, from the last line", "down"),
@@ -71,7 +72,7 @@ type keyGroup struct {
 func keyGroups() []keyGroup {
 	k := keys
 	return []keyGroup{
-		{"Anywhere", []key.Binding{k.Cancel, k.Leave, k.Area, k.PageUp, k.PageDown, k.Top, k.End, k.CopyAnswer, k.Fold, k.Help}},
+		{"Anywhere", []key.Binding{k.Cancel, k.Leave, k.Area, k.PageUp, k.PageDown, k.Top, k.End, k.CopyAnswer, k.Fold, k.Help, k.Suspend}},
 		{"Typing", []key.Binding{k.Ask, k.NewLine, k.Older, k.Newer, k.ToReading, k.HelpEmpty}},
 		{"Reading", []key.Binding{k.Up, k.Down, k.ReadTop, k.ReadEnd, k.PrevSection, k.NextSection, k.CopySection, k.CopyAll, k.FoldRead, k.Mouse, k.ToTyping, k.HelpRead, k.Quit}},
 		{"Steps", []key.Binding{k.StepUp, k.StepDown, k.Pick, k.PickAll, k.CopySteps, k.StepsBack, k.HelpRead, k.Quit}},
@@ -85,8 +86,9 @@ type brief struct{ key, what string }
 // is left off at the end.
 func briefs(a area, running, steps bool) []brief {
 	cancel := brief{"ctrl-c", "leave"}
+	ask := brief{"enter", "ask"}
 	if running {
-		cancel.what = "cancel"
+		cancel.what, ask.what = "cancel", "ask next"
 	}
 	switch a {
 	case reading:
@@ -94,7 +96,7 @@ func briefs(a area, running, steps bool) []brief {
 	case stepping:
 		return []brief{{"space", "pick"}, {"y", "copy commands"}, {"esc", "read"}, cancel, {"?", "keys"}, {"a", "all"}, {"↑↓", "move"}}
 	}
-	b := []brief{{"enter", "ask"}, cancel, {"?", "keys"}, {"pgup", "scroll"}, {"tab", "read"}, {"ctrl-y", "copy"}, {"ctrl-t", "thinking"}}
+	b := []brief{ask, cancel, {"?", "keys"}, {"pgup", "scroll"}, {"tab", "read"}, {"ctrl-y", "copy"}, {"ctrl-t", "thinking"}}
 	if steps {
 		b[4].what = "read, steps"
 	}

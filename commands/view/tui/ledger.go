@@ -37,6 +37,9 @@ func (m *model) activity() (string, lipgloss.Style) {
 		what = "thinking"
 	} else if s := t.openSection(); s != nil {
 		what = s.title
+		if s.id == stepsID { // comes whole, not as text
+			return spin + what + " " + at, m.theme.accent
+		}
 	}
 	s := spin + what + " " + at
 	if d := m.opt.Now().Sub(t.first); d > time.Second && t.pieces > 1 {

@@ -42,6 +42,7 @@ type model struct {
 	theme  *theme
 	glyphs *glyphs
 	input  *input
+	ahead  string // typed while a turn runs, asked when it is done
 	out    writer // for what is no frame: the clipboard
 
 	ctx    context.Context // of the session
@@ -169,8 +170,10 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 	case tea.MouseMsg:
 		m.wheel(msg)
 	case eventsMsg:
-		m.take()
-		return m.queue.wait
+		at := m.anchor()
+		next := m.take()
+		m.restore(at) // what was above may be void now
+		return tea.Batch(m.queue.wait, next)
 	case tickMsg:
 		m.frame++
 		if m.busy() {
@@ -179,6 +182,11 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 	case noticeOverMsg:
 		if msg.n == m.noticeN {
 			m.notice = ""
+		}
+	case tea.ResumeMsg:
+		m.askBackground()
+		if m.mouse { // bubbletea gives the screen back, not the mouse
+			return tea.EnableMouseCellMotion
 		}
 	case darkMsg:
 		t := newTheme(m.out, m.opt.Getenv, bool(msg))
@@ -189,8 +197,8 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 }
 
 // take applies what is pending of the running turn; a late event of a turn that
-// is over is dropped.
-func (m *model) take() {
+// is over is dropped. The question that waited for the end of the turn follows it.
+func (m *model) take() (next tea.Cmd) {
 	now := m.opt.Now()
 	for _, q := range m.queue.drain() {
 		if q.turn != m.serial || !m.busy() {
@@ -200,21 +208,35 @@ func (m *model) take() {
 		case event.Model:
 			m.opt.Model = e
 		case nil:
-			m.endTurn(q.err)
+			next = m.endTurn(q.err)
 		default:
 			m.turn.apply(q, now)
 		}
 	}
+	return next
 }
 
-// endTurn closes the running turn.
-func (m *model) endTurn(err error) {
+// endTurn closes the running turn. A question that waited is asked now, unless
+// the turn went wrong: then it is back in the input, to be thought over.
+func (m *model) endTurn(err error) tea.Cmd {
 	m.turn.cancel()
 	var p *PanicError
 	if errors.As(err, &p) {
 		m.fail(p)
 	}
 	m.turn.finish(err, m.opt.Now())
+	waiting := m.ahead
+	m.ahead = ""
+	switch {
+	case waiting == "" || m.ctx.Err() != nil:
+		return nil
+	case m.turn.outcome == finished:
+		return m.start(waiting)
+	case m.input.empty():
+		m.input.set(waiting)
+		m.input.resize(m.textWidth())
+	}
+	return nil
 }
 
 // say shows a notice for a while.

@@ -223,3 +223,44 @@ func TestLateEventsAreDropped(t *testing.T) {
 	b.Update(eventsMsg{})
 	b.hides("too late")
 }
+
+// TestSectionOpenedAgain: what a section said before is void, on the screen and
+// in the transcript, wherever the section stands.
+func TestSectionOpenedAgain(t *testing.T) {
+	begin := func(id, why string) event.Section {
+		return event.Section{ID: id, State: event.Begin, Why: why}
+	}
+	text := func(id, s string) event.Text { return event.Text{Section: id, Text: s} }
+	b := newBench(t, nil)
+	b.ask("think")
+	b.send(begin("plan", ""), text("plan", "first try"), event.Text{Section: "plan", Text: "a thought", Thinking: true},
+		begin("value", ""), text("value", "its value"),
+		begin("plan", "asked again: it only repeated what it was shown"))
+	b.hides("first try", "a thought")
+	b.shows("Implementation Plan  asked again: it only repeated what it was shown", "its value")
+	b.send(text("plan", "second try"), event.Section{ID: "plan", State: event.Done},
+		event.Section{ID: "value", State: event.Missing, Why: "not answered: an echo"})
+	b.hides("asked again", "its value", "not answered: not answered")
+	b.shows("second try", "Business Value  not answered: an echo")
+	b.end(nil)
+	if s := b.screen(); strings.Index(s, "second try") > strings.Index(s, "Business Value") {
+		t.Errorf("the plan stands under another heading:\n%s", s)
+	}
+	got := b.transcript()
+	for _, bad := range []string{"first try", "its value", "a thought"} {
+		if strings.Contains(got, bad) {
+			t.Errorf("%q is in the transcript:\n%s", bad, got)
+		}
+	}
+}
+
+// TestLongReasonStandsBelow: no reason is cut off at the edge.
+func TestLongReasonStandsBelow(t *testing.T) {
+	b := newBench(t, nil)
+	b.ask("think")
+	why := strings.Repeat("a long reason ", 9) + "to its end"
+	b.send(event.Section{ID: "plan", Title: "Plan", State: event.Missing, Why: why})
+	if got := strings.Join(strings.Fields(b.screen()), " "); !strings.Contains(got, "Plan not answered "+why) {
+		t.Errorf("the reason is not whole:\n%s", b.screen())
+	}
+}

@@ -131,7 +131,7 @@ func (b *block) textRow() int {
 	if b.gap {
 		n++
 	}
-	if b.kind == thought {
+	if b.kind == thought || b.kind == heading {
 		n++
 	}
 	return n

@@ -55,7 +55,7 @@ func (t *turn) answer() string {
 		case block.kind == heading:
 			text := t.sectionText(block.section)
 			if block.state == event.Failing {
-				text = strings.TrimSpace(text + "\n\n[" + orElse(block.why, "failed") + "]")
+				text = strings.TrimSpace(text + "\n\n[cut short]")
 			}
 			if text != "" {
 				parts = append(parts, "## "+block.title+"\n\n"+text)

@@ -27,8 +27,7 @@ const (
 type section struct {
 	id, title string
 	state     event.State // "" until it opens
-	why       string
-	head      *block // nil until it opens
+	head      *block      // nil until it opens
 }
 
 // turn is a question and all that came back, as the blocks shown.
@@ -118,11 +117,28 @@ func (t *turn) find(id, title string) *section {
 	return s
 }
 
+// setSection opens or closes a section. Opened once more, or closed without an
+// answer, what it said so far is void.
 func (t *turn) setSection(e event.Section) {
 	s := t.find(e.ID, e.Title)
-	s.state, s.why = e.State, e.Why
 	t.open(s)
-	s.head.state, s.head.why = e.State, e.Why
+	if e.State == event.Begin || e.State == event.Missing {
+		t.void(s)
+	}
+	s.mark(e.State, e.Why)
+}
+
+// mark sets where a section stands, on its heading too.
+func (s *section) mark(state event.State, why string) {
+	s.state, s.head.state = state, state
+	s.head.remark(view.Unanswered(why))
+}
+
+// void drops the text of a section.
+func (t *turn) void(s *section) {
+	t.blocks = slices.DeleteFunc(t.blocks, func(b *block) bool {
+		return b.section == s.id && (b.kind == prose || b.kind == thought)
+	})
 }
 
 // open shows a section's heading, once.
@@ -157,7 +173,18 @@ func (t *turn) write(id, text string, thinking bool) {
 			break
 		}
 	}
-	t.add(&block{kind: kind, section: id}).stream(text)
+	t.addTo(id, &block{kind: kind, section: id}).stream(text)
+}
+
+// addTo adds a block at the end of a section, which need not be the last one.
+func (t *turn) addTo(id string, b *block) *block {
+	for i, other := range slices.Backward(t.blocks) {
+		if id != "" && other.section == id {
+			t.blocks = slices.Insert(t.blocks, i+1, b)
+			return b
+		}
+	}
+	return t.add(b)
 }
 
 // foldThought marks the thinking of a section as over, now that its answer comes.
@@ -236,8 +263,7 @@ func (t *turn) finish(err error, now time.Time) {
 	}
 	for _, s := range t.sections {
 		if s.head != nil && s.state == event.Begin && t.outcome != finished {
-			s.state, s.why = event.Failing, "cut short"
-			s.head.state, s.head.why = s.state, s.why
+			s.mark(event.Failing, "")
 		}
 	}
 	b := t.add(&block{kind: notice, gap: true, warn: t.outcome != finished})
