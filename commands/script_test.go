@@ -148,7 +148,7 @@ func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// checkLines wants JSON lines without a raw control character, of which the
+// checkLines wants JSON lines after the schema without a raw control character, of which the
 // last and only the last is the exit event with that code.
 func checkLines(out []byte, code int) error {
 	if !bytes.HasSuffix(out, []byte("\n")) {
@@ -162,6 +162,9 @@ func checkLines(out []byte, code int) error {
 			Kind string
 		}
 		if err := json.Unmarshal(line, &e); err != nil {
+			return fmt.Errorf("line %d: %w", i+1, err)
+		}
+		if err := checkSchema(line); err != nil {
 			return fmt.Errorf("line %d: %w", i+1, err)
 		}
 		if bytes.ContainsFunc(line, func(r rune) bool { return r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0 }) {
