@@ -53,6 +53,7 @@ func stuckMain() {
 //	code N cf ARG...   runs cf and wants exit code N; N > 0 wants "cf: error:" and, for 64, no output
 //	json N cf ARG...   the same with --json: valid JSON lines, the last one the exit event with code N
 //	modelserver [FAULT] starts a fault server of llmtest (none: a sound one) and sets OLLAMA_HOST and URL
+//	requests FILE      writes what the fault server was asked in chats, one body a line
 //	realserver         sets OLLAMA_HOST to the real server, or skips the script
 //	$BIN               the folder that holds cf alone, for a PATH of one's own
 //	sametree DIR       wants DIR as it was when sametree was last called with it
@@ -71,6 +72,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": cmdCode, "json": cmdJSON, "modelserver": cmdModelServer, "realserver": cmdRealServer, "sametree": cmdSameTree,
+			"requests": cmdRequests,
 		},
 	}
 	t.Run("run", func(t *testing.T) { testscript.Run(t, params) })
@@ -104,6 +106,7 @@ func setupScript(env *testscript.Env) error {
 	env.Setenv("OLLAMA_HOST", "127.0.0.1:1") // nothing listens: no script meets the developer's own server
 	env.Values[scriptKey("tb")] = env.T()
 	env.Values[scriptKey("trees")] = map[string]string{}
+	env.Values[scriptKey("server")] = &scriptServer{}
 	return nil
 }
 
@@ -186,8 +189,26 @@ func cmdModelServer(ts *testscript.TestScript, neg bool, args []string) {
 		f = llmtest.FaultNamed(args[0])
 	}
 	s := llmtest.NewFaultServer(tbOf(ts), f)
+	ts.Value(scriptKey("server")).(*scriptServer).FaultServer = s
 	ts.Setenv("OLLAMA_HOST", s.URL)
 	ts.Setenv("URL", s.URL)
+}
+
+// scriptServer is the script's latest fault server.
+type scriptServer struct{ *llmtest.FaultServer }
+
+func cmdRequests(ts *testscript.TestScript, neg bool, args []string) {
+	s := ts.Value(scriptKey("server")).(*scriptServer).FaultServer
+	if len(args) != 1 || s == nil {
+		ts.Fatalf("usage: requests FILE, after modelserver")
+	}
+	var b bytes.Buffer
+	for _, r := range s.Requests() {
+		if r.Path == "/api/chat" {
+			b.Write(append(bytes.TrimSpace(r.Body), '\n'))
+		}
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o600))
 }
 
 func cmdRealServer(ts *testscript.TestScript, neg bool, args []string) {
