@@ -70,6 +70,21 @@ func TestToPull(t *testing.T) {
 	}
 }
 
+func TestQuestion(t *testing.T) {
+	pull, done := stepPull, stepSource
+	pull.Bytes, done.Done = 2600e6, "built before"
+	for want, steps := range map[string][]PlanStep{
+		"Go on with these steps?": {stepStart, done},
+		"Go on with these steps (downloads: up to 2.6 GB for a model)?":                    {done, pull, stepPackage},
+		"Go on with these steps (downloads: Ollama itself)?":                               {stepArchive, stepSource},
+		"Go on with these steps (downloads: Ollama itself, and up to 2.6 GB for a model)?": {stepSource, pull},
+	} {
+		if got := (Plan{Steps: steps}).Question(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestLocateNamedAndDefault(t *testing.T) {
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	defer silent.Close()

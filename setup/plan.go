@@ -227,6 +227,11 @@ func wantsPackage(model string) bool { return model == "" || sameModel(model, Pa
 // that fits.
 func pullName(o Options, f facts) (string, int64) {
 	if o.Model != "" {
+		for _, p := range pullable {
+			if sameModel(p.name, o.Model) {
+				return o.Model, p.bytes
+			}
+		}
 		return o.Model, 0
 	}
 	return toPull(f.memory, f.gpu.Name != "" && !f.cpuOnly())
@@ -263,18 +268,27 @@ func (s PlanStep) Detail() string {
 	return strings.Join(parts, ", ")
 }
 
-// Question puts the plan into one question.
+// Question puts the plan into one question, with the most that one download of
+// it takes.
 func (p Plan) Question() string {
 	var most int64
+	var what []string
 	for _, s := range p.Steps {
-		if s.Done == "" {
-			most = max(most, s.Bytes)
+		if s.Done != "" {
+			continue
+		}
+		most = max(most, s.Bytes)
+		if s.ID == stepArchive.ID || s.ID == stepSource.ID {
+			what = []string{"Ollama itself"}
 		}
 	}
-	if most == 0 {
+	if most > 0 {
+		what = append(what, "up to "+size(most)+" for a model")
+	}
+	if len(what) == 0 {
 		return "Go on with these steps?"
 	}
-	return "Go on with these steps (downloads of up to " + size(most) + " each, and Ollama's own)?"
+	return "Go on with these steps (downloads: " + strings.Join(what, ", and ") + ")?"
 }
 
 // report is what a run comes to that finds everything done.

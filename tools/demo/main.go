@@ -36,7 +36,8 @@ func main() {
 }
 
 func run(cf, project string) error {
-	fmt.Println("$ cf setup --yes")
+	fmt.Println("set-up lists its downloads first, and answers its own question with yes; Ctrl-C stops it, and what it fetched is kept.\n" +
+		"for the smallest model: CF_MODEL=smollm2:135m make demo\n\n$ cf setup --yes")
 	if err := show(cf, "", nil, "setup", "--yes"); err != nil {
 		return fmt.Errorf("cf setup: %w", err)
 	}
