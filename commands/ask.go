@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/bitactor/cf/engine/session"
 	"github.com/bitactor/cf/engine/think"
-	"github.com/bitactor/cf/event"
-	"github.com/bitactor/cf/fault"
 	"github.com/spf13/cobra"
 )
 
@@ -52,11 +49,8 @@ func newAskCmd(a *App) *cobra.Command {
 			if showPrompt {
 				return a.showPrompts(t.thinker.AskPrompt(cmd.Context(), in))
 			}
-			turn, err := t.thinker.Ask(cmd.Context(), in)
-			if err != nil {
-				return err
-			}
-			return answered(turn)
+			_, err = t.thinker.Ask(cmd.Context(), in)
+			return err
 		},
 	}
 	f := cmd.Flags()
@@ -64,15 +58,4 @@ func newAskCmd(a *App) *cobra.Command {
 	f.BoolVar(&dryRun, "dry-run", false, "the same: asking writes nothing")
 	f.BoolVar(&showPrompt, "show-prompt", false, "print the exact prompt with token counts and ask no model")
 	return cmd
-}
-
-// answered makes an error of an answer that can't be used: a script must not
-// take it for one.
-func answered(turn *session.Turn) error {
-	for _, s := range turn.Sections {
-		if s.State == event.Missing {
-			return fault.New(fault.Unusable, "not-answered", "%s", s.Why).On("ask", turn.Model)
-		}
-	}
-	return nil
 }

@@ -81,6 +81,15 @@ func promptArg(_ *cobra.Command, args []string) error {
 	return nil
 }
 
+// completePrompt offers the names of the prompts.
+func completePrompt(_ *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	names := slices.DeleteFunc(prompts.Names(), func(name string) bool { return !strings.HasPrefix(name, prefix) })
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
 // wordsFile returns where the user's words of a prompt lie.
 func (a *App) wordsFile(name string) (string, error) {
 	if a.wordsDir() == "" {
@@ -139,6 +148,7 @@ func newPromptShowCmd(a *App) *cobra.Command {
 	return &cobra.Command{
 		Use: "show NAME", Short: "Show a prompt's words", Example: "  cf prompt show system",
 		Args: promptArg, Annotations: map[string]string{annotEffect: effectRead},
+		ValidArgsFunction: completePrompt,
 		RunE: func(_ *cobra.Command, args []string) error {
 			p, err := a.words(args[0])
 			if err != nil {
@@ -158,7 +168,8 @@ func newPromptEditCmd(a *App) *cobra.Command {
 			"in $VISUAL or $EDITOR. Without a terminal it prints the path of the copy.",
 		Example: "  cf prompt edit section",
 		Args:    promptArg, Annotations: map[string]string{annotEffect: effectWrite},
-		RunE: func(cmd *cobra.Command, args []string) error { return a.editPrompt(cmd.Context(), args[0], dryRun) },
+		ValidArgsFunction: completePrompt,
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.editPrompt(cmd.Context(), args[0], dryRun) },
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say which file would be edited and change nothing")
 	return cmd
@@ -228,6 +239,7 @@ func newPromptResetCmd(a *App) *cobra.Command {
 		Long:    "Your words are kept beside as NAME.md.tmpl.old.",
 		Example: "  cf prompt reset section",
 		Args:    promptArg, Annotations: map[string]string{annotEffect: effectWrite},
+		ValidArgsFunction: completePrompt,
 		RunE: func(_ *cobra.Command, args []string) error {
 			file, err := a.wordsFile(args[0])
 			if err != nil {

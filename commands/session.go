@@ -2,6 +2,8 @@ package commands
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/bitactor/cf/commands/view"
@@ -80,6 +82,24 @@ func newSessionCmd(a *App) *cobra.Command {
 
 func (a *App) sessions() *session.Store { return session.Open(a.Project().Root) }
 
+// completeSession offers ids with their titles, for at most so many arguments;
+// -1 means any number.
+func (a *App) completeSession(most int) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		var found []string
+		if most >= 0 && len(args) >= most {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		all, _, _ := a.sessions().List() // without sessions there is nothing to offer
+		for _, s := range all {
+			if strings.HasPrefix(s.ID, prefix) && !slices.Contains(args, s.ID) {
+				found = append(found, cobra.CompletionWithDesc(s.ID, view.Sanitize(s.Title)))
+			}
+		}
+		return found, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+	}
+}
+
 func newSessionListCmd(a *App) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the sessions, newest first", Example: "  cf session list",
@@ -104,6 +124,7 @@ func newSessionShowCmd(a *App) *cobra.Command {
 	return &cobra.Command{
 		Use: "show ID", Short: "Show a session with all its turns", Example: "  cf session show 1t2",
 		Args: cobra.ExactArgs(1), Annotations: map[string]string{annotEffect: effectRead},
+		ValidArgsFunction: a.completeSession(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			s, err := a.sessions().Load(args[0])
 			if err != nil {
@@ -120,6 +141,7 @@ func newSessionRmCmd(a *App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "rm ID...", Short: "Remove sessions, named by their whole ID", Example: "  cf session rm 1t2c4y7k3ab --dry-run",
 		Args: cobra.MinimumNArgs(1), Annotations: map[string]string{annotEffect: effectWrite},
+		ValidArgsFunction: a.completeSession(-1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, done := a.sessions(), Removed{DryRun: dryRun}
 			for _, id := range args {
@@ -153,6 +175,7 @@ func newSessionExportCmd(a *App) *cobra.Command {
 		Long:    "Without --out the document goes to standard output.",
 		Example: "  cf session export 1t2 --out plan.md",
 		Args:    cobra.ExactArgs(1), Annotations: map[string]string{annotEffect: effectWrite},
+		ValidArgsFunction: a.completeSession(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			s, err := a.sessions().Load(args[0])
 			if err != nil {

@@ -33,7 +33,8 @@ func newUltrathinkCmd(a *App) *cobra.Command {
 			"Steps as a list of files. It begins with what was read, what was absent and what was left\n" +
 			"out. A section that the model does not answer says so: nothing is made up.\n\n" +
 			"The session is kept in .cf/sessions. With --continue or --session TASK is a further question\n" +
-			"in it. TASK - is read from standard input. On a terminal the session is interactive.",
+			"in it; without TASK they go on with a turn that broke off. TASK - is read from standard\n" +
+			"input. On a terminal the session is interactive.",
 		Example: "  cf ultrathink \"design a rate limiter\" --context @src --context \"at most 1 s\"\n" +
 			"  cf ultrathink --continue \"what fails first?\"\n" +
 			"  cf ultrathink \"high-level design\" --show-prompt\n" +
@@ -59,14 +60,15 @@ func newUltrathinkCmd(a *App) *cobra.Command {
 	f.BoolVar(&o.showPrompt, "show-prompt", false, "print the exact prompts with token counts and ask no model")
 	f.StringVarP(&o.out, "out", "o", "", "also write the answer to this Markdown `FILE`")
 	f.BoolVar(&a.NoTUI, "no-tui", false, "plain text on a terminal too")
+	_ = cmd.RegisterFlagCompletionFunc("session", a.completeSession(-1)) // fails only for a flag that is not there
 	cmd.MarkFlagsMutuallyExclusive("session", "continue")
 	cmd.MarkFlagsMutuallyExclusive("out", "dry-run")
 	cmd.MarkFlagsMutuallyExclusive("out", "show-prompt")
 	return cmd
 }
 
-// ultrathinkArgs asks for one task, which an interactive continued session may
-// do without.
+// ultrathinkArgs asks for one task, which a continued session may do without:
+// an interactive one, and one whose last turn is not finished.
 func ultrathinkArgs(a *App, o *ultrathinkOptions) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
@@ -74,7 +76,7 @@ func ultrathinkArgs(a *App, o *ultrathinkOptions) cobra.PositionalArgs {
 			return fmt.Errorf("%d arguments, want one task: put it into quotes", len(args))
 		case len(args) == 1 && strings.TrimSpace(args[0]) == "":
 			return fmt.Errorf("the task is empty")
-		case len(args) == 0 && (o.showPrompt || !a.Interactive()):
+		case len(args) == 0 && !o.last && o.session == "" && (o.showPrompt || !a.Interactive()):
 			return fmt.Errorf("no task")
 		}
 		return nil
@@ -90,6 +92,11 @@ func (a *App) ultrathink(ctx context.Context, o ultrathinkOptions) error {
 	s, err := a.openSession(o)
 	if err != nil {
 		return err
+	}
+	if o.task == "" {
+		if o.task, err = a.unfinished(s); err != nil {
+			return err
+		}
 	}
 	t, err := a.think(ctx)
 	if err != nil {
@@ -128,6 +135,18 @@ func (a *App) ultrathink(ctx context.Context, o ultrathinkOptions) error {
 	}
 	a.Events().Emit(event.Saved{What: "answer", Path: o.out})
 	return nil
+}
+
+// unfinished returns the task of a session's unfinished turn, which is gone on
+// with where no task is given. Without one only a terminal can ask for a task.
+func (a *App) unfinished(s *session.Session) (string, error) {
+	if open := s.Open(); open != nil {
+		return open.Task, nil
+	}
+	if a.Interactive() {
+		return "", nil
+	}
+	return "", usageError(a.cmd, fmt.Errorf("no task, and the last turn of session %s is finished", s.ID))
 }
 
 // openSession returns the session to continue, or a new one.
@@ -176,8 +195,13 @@ func (c *conversation) Turn(ctx context.Context, text string, sink event.Sink) e
 	thinker := c.thinker
 	thinker.Events = sink
 	_, err := thinker.Turn(ctx, think.Input{Task: text, Contexts: c.contexts, Session: c.session})
-	if err == nil {
+	switch {
+	case err == nil:
 		c.contexts = nil
+	case len(c.session.Turns) == 0:
+		// What was answered is stored under the old id; another task must not
+		// take its place.
+		*c.session = *session.New(thinker.Now())
 	}
 	return err
 }

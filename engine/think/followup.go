@@ -32,6 +32,9 @@ func (t *Thinker) openFollowUp(ctx context.Context, in Input) (*talk, llm.Messag
 	if err != nil {
 		return nil, llm.Message{}, err
 	}
+	if in.Session.Open() != nil {
+		k.note("info", "the turn before is not finished; this question is asked on what there is of it")
+	}
 	asked := llm.Message{Role: llm.User, Content: in.Task}
 	before := ""
 	if !k.fits([]llm.Message{asked}, k.sizes.answer) {

@@ -21,7 +21,7 @@ func (in Input) unfinished() bool {
 
 // keepPart stores what was answered of a first turn that ended with cause, for
 // a later one to go on with, and returns cause. The session in memory stays as
-// it was.
+// it was, unless it held the turn before.
 func (k *talk) keepPart(s *session.Session, cause error) error {
 	if k.Store == nil || k.answered() != nil {
 		return cause
@@ -30,9 +30,13 @@ func (k *talk) keepPart(s *session.Session, cause error) error {
 		s = session.New(k.turn.Started)
 	}
 	k.turn.Incomplete, k.turn.HeadBytes, k.turn.Ended = true, len(k.head), k.Now()
-	if err := k.store(s.With(*k.turn, k.goesOn)); err != nil {
+	grown := s.With(*k.turn, k.goesOn)
+	if err := k.store(grown); err != nil {
 		k.note("warn", "what was answered so far is not kept: "+err.Error())
 		return cause
+	}
+	if k.goesOn {
+		*s = *grown
 	}
 	k.note("info", "what was answered so far is kept: cf ultrathink --continue goes on with the rest")
 	return cause

@@ -84,7 +84,7 @@ func (k *talk) again(ctx context.Context, s prompts.Section, first attempt) (att
 		return first, err
 	}
 	second.question = k.question(text)
-	if second.betterThan(first) {
+	if second.own > 0 && !first.betterThan(second) { // of equals the one that is on the screen
 		return second, nil
 	}
 	if first.own > 0 {

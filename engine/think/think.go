@@ -19,8 +19,8 @@
 //     its section is asked for anew on the same system text, files and task.
 //  3. No prompt is sent that does not fit the window with its reply; what was
 //     left out to make it fit is reported as a Read or a Note.
-//  4. A turn that fails or is cancelled leaves its Session value as it was. What
-//     a first turn answered until then is stored, marked incomplete, and the same
+//  4. A turn that fails or is cancelled is not appended to its Session. What a
+//     first turn answered until then is stored, marked incomplete, and the same
 //     task on that session asks for the rest only. A turn without any answer is a
 //     fault and is not kept.
 //  5. No secret that package secret knows reaches a request or a stored session,

@@ -258,7 +258,7 @@ func TestStepsFallBack(t *testing.T) {
 }
 
 func TestFollowUpContinuesByteForByte(t *testing.T) {
-	script := &llmtest.Script{Replies: good}
+	script := &llmtest.Script{Replies: with(map[string][]string{"warm-up": {"You"}})}
 	th, l := thinker(t, script, 135e6)
 	dir := t.TempDir()
 	th.Store = session.Open(dir)
@@ -275,7 +275,14 @@ func TestFollowUpContinuesByteForByte(t *testing.T) {
 		t.Fatal(err)
 	}
 	requests := script.Requests()
-	appendOnly(t, requests[len(requests)-2:])
+	n := len(requests)
+	if got := requests[n-2].Name; got != "warm-up" {
+		t.Errorf("the call before is %q: the server has not read the steps as they are kept", got)
+	}
+	// The warm-up's prompt is the conversation and one message more.
+	read := requests[n-2].Messages
+	requests[n-2].Messages = read[:len(read)-1]
+	appendOnly(t, []llm.Request{requests[n-3], requests[n-2], requests[n-1]})
 	if turn.Kind != session.Question || turn.Fresh || turn.Section("answer").Text != "The disk fails first." || len(again.Turns) != 2 {
 		t.Errorf("%+v", turn)
 	}
