@@ -25,6 +25,22 @@ func (Script) Type() string { return "script" }
 // PlainText renders the script as it is.
 func (s Script) PlainText(int) string { return s.Text }
 
+// bareBash lets cobra's script work in a bash without the package
+// bash-completion, as on macOS and in containers, where each tab would else
+// print an error. There a model's name is not completed after its colon.
+const bareBash = `
+if ! declare -F _get_comp_words_by_ref >/dev/null 2>&1; then
+    __cf_init_completion()
+    {
+        COMPREPLY=()
+        words=("${COMP_WORDS[@]}")
+        cword=$COMP_CWORD
+        cur=${words[cword]}
+        prev=${words[cword-1]}
+    }
+fi
+`
+
 func newCompletionCmd(a *App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion SHELL",
@@ -42,7 +58,11 @@ func newCompletionCmd(a *App) *cobra.Command {
 			var b bytes.Buffer
 			root := cmd.Root()
 			write := map[string]func() error{
-				"bash":       func() error { return root.GenBashCompletionV2(&b, true) },
+				"bash": func() error {
+					err := root.GenBashCompletionV2(&b, true)
+					b.WriteString(bareBash)
+					return err
+				},
 				"zsh":        func() error { return root.GenZshCompletion(&b) },
 				"fish":       func() error { return root.GenFishCompletion(&b, true) },
 				"powershell": func() error { return root.GenPowerShellCompletionWithDesc(&b) },

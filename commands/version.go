@@ -38,15 +38,21 @@ func (v Version) PlainText(int) string {
 	return b.String()
 }
 
-// buildVersion reads what the Go toolchain wrote into the binary.
+// version is set by the linker (see the Makefile); "" for a plain go build.
+var version string
+
+// buildVersion reads what the linker and the Go toolchain wrote into the binary.
 func buildVersion() Version {
 	v := Version{Version: "(devel)", Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
+	if ok && info.Main.Version != "" {
+		v.Version = info.Main.Version
+	}
+	if version != "" {
+		v.Version = version
+	}
 	if !ok {
 		return v
-	}
-	if info.Main.Version != "" {
-		v.Version = info.Main.Version
 	}
 	for _, s := range info.Settings {
 		switch s.Key {
