@@ -44,6 +44,13 @@ func holdSession(t *testing.T, url, said string, patience time.Duration) {
 	x.run("resize-window", "-x", "80", "-y", "24")
 	x.until("80 columns again", func(s string) bool { return widest(s) == 80 })
 
+	x.keys("C-z")
+	x.shows("Stopped")
+	x.state("alternate=0 cursor=1 mouse=00")
+	x.keys("fg", "Enter")
+	x.shows("a follow-up question")
+	x.state("alternate=1 cursor=0 mouse=11")
+
 	x.keys("which part fails first?", "Enter")
 	x.shows("› which part fails first?")
 	x.until("the answer to the question", func(s string) bool { return strings.Count(s, "done in") > 0 && !strings.Contains(s, "waiting") })

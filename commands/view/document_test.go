@@ -123,3 +123,27 @@ func TestHostileNames(t *testing.T) {
 		}
 	}
 }
+
+// TestLinesOfOneTerminal: where a person reads both outputs, cf's own lines are
+// broken between words and stand apart from the answer.
+func TestLinesOfOneTerminal(t *testing.T) {
+	var both bytes.Buffer
+	p := NewPlain(PlainOptions{
+		Stdout: &both, Stderr: &both, StdoutTTY: true, StderrTTY: true, Dumb: true, Width: 40,
+		Now: func() time.Time { return time.Unix(0, 0) },
+	})
+	for _, e := range []event.Event{
+		event.Note{Level: "warn", Text: "the first of all lines has an end"},
+		begin("a", ""), event.Text{Section: "a", Text: "thought", Thinking: true}, say("a", "x"), done("a", ""),
+		event.Note{Text: "one"}, event.Note{Text: "two"}, begin("b", ""), say("b", "y"),
+		event.Call{OutputTokens: 1, PromptTokens: 12345, FirstToken: time.Second},
+	} {
+		p.Emit(e)
+	}
+	p.Close()
+	want := "cf: warning: the first of all lines\n    has an end\n## A\n\nthought\n\nx\n\ncf: one\ncf: two\n\n## B\n\ny\n\n" +
+		"cf: 1 call, 12345 prompt tokens (0 %\n    reused), 1 token written, first\n    token after 1.0 s, 0.0 s in all\n"
+	if both.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", both.String(), want)
+	}
+}

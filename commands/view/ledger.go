@@ -52,7 +52,7 @@ func (l *ledger) sum(now time.Time) string {
 	if l.prompt > 0 {
 		line += fmt.Sprintf(" (%.0f %% reused)", 100*float64(l.reused)/float64(l.prompt))
 	}
-	line += fmt.Sprintf(", %d tokens written", l.output)
+	line += ", " + plural(l.output, "token", "tokens") + " written"
 	if l.thought > 0 {
 		line += fmt.Sprintf(" (%d of thought)", l.thought)
 	}

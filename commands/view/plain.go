@@ -2,6 +2,7 @@ package view
 
 import (
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -36,6 +37,7 @@ type Plain struct {
 	streaming bool   // text came since the last endText
 	begun     bool   // some of it was not white space
 	newlines  int    // at its end, not written: the page decides about gaps
+	aside     bool   // standard error was written to last, on a shared terminal
 	pondering bool   // standard error stands inside a thought
 	under     string // id of the section whose heading stands there
 	titles    map[string]string
@@ -68,7 +70,7 @@ func (p *Plain) Close() {
 	p.endText()
 	p.release()
 	if line := p.ledger.sum(p.o.Now()); line != "" {
-		p.err(p.dim("cf: "+line) + "\n")
+		p.err(p.line(dim, "cf: "+line))
 	}
 	p.live.clear()
 }
@@ -84,12 +86,12 @@ func (p *Plain) Emit(e event.Event) {
 	case event.Call:
 		p.ledger.add(e, p.o.Now())
 		if p.o.Calls {
-			p.say(p.dim("cf: "+callLine(e)) + "\n")
+			p.say(p.line(dim, "cf: "+callLine(e)))
 		}
 	case event.Note:
 		p.say(p.noteLine(e))
 	case event.Saved:
-		p.say("cf: saved " + oneLine(savedText(e)) + "\n")
+		p.say(p.line("", "cf: saved "+oneLine(savedText(e))))
 	case event.Progress:
 		if !p.streaming {
 			p.live.progress(e)
@@ -160,10 +162,12 @@ func (p *Plain) release() {
 }
 
 func (p *Plain) noteLine(e event.Note) string {
-	if e.Level == "warn" {
-		return paint(p.o.ColorErr, yellow, "cf: warning:") + " " + oneLine(e.Text) + "\n"
+	const warning = "cf: warning:"
+	if e.Level != "warn" {
+		return p.line("", "cf: "+oneLine(e.Text))
 	}
-	return "cf: " + oneLine(e.Text) + "\n"
+	rest := strings.TrimPrefix(p.line("", warning+" "+oneLine(e.Text)), warning)
+	return paint(p.o.ColorErr, yellow, warning) + rest
 }
 
 func (p *Plain) step(e event.Step) {
@@ -198,11 +202,29 @@ func (p *Plain) rest() {
 func (p *Plain) out(s string) {
 	p.live.clear()
 	p.page.write(s)
+	p.aside = p.aside && s == ""
 }
 
+// err writes to standard error. Where both outputs are one terminal, an empty
+// line parts it from the document.
 func (p *Plain) err(s string) {
 	p.live.clear()
+	if p.o.StdoutTTY && p.o.StderrTTY {
+		if !p.aside && p.page.ends == 1 {
+			p.page.write("\n")
+		}
+		p.aside, p.page.ends = true, min(p.page.ends, 1)
+	}
 	_, _ = io.WriteString(p.o.Stderr, s)
+}
+
+// line is a line of cf's own for standard error, broken between words on a
+// terminal; sgr is its colour.
+func (p *Plain) line(sgr, text string) string {
+	if p.o.StderrTTY {
+		text = hang(text, 4, p.o.Width)
+	}
+	return paint(p.o.ColorErr && sgr != "", sgr, text) + "\n"
 }
 
 func (p *Plain) bold(s string) string { return paint(p.o.ColorOut, bold, s) }

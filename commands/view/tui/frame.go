@@ -77,7 +77,11 @@ func (m *model) draw() string {
 
 func (m *model) tooSmall() string {
 	rows := make([]string, max(1, m.height))
-	rows[0] = ansi.Truncate("terminal too small", max(1, m.width), "")
+	say := "terminal too small"
+	if m.width < len(say) {
+		say = "too small"
+	}
+	rows[0] = ansi.Truncate(say, max(1, m.width), "")
 	return strings.Join(rows, "\n")
 }
 

@@ -89,7 +89,7 @@ func TestSessionInTmux(t *testing.T) {
 		x.run("resize-window", "-x", fmt.Sprint(size[0]), "-y", fmt.Sprint(size[1]))
 		want := "follow-up"
 		if size[0] < minWidth {
-			want = "terminal"
+			want = "too small"
 		}
 		x.shows(want)
 	}
