@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -228,6 +229,23 @@ func (w *workshop) mustDoNothing(t *testing.T) {
 	}
 	if after := w.runs(t, ""); len(after) != before {
 		t.Errorf("started again: %v", after[before:])
+	}
+}
+
+// The record is of a build on two busy cores: 65 units in 65 s, C++ in the
+// middle, 915 s in all. The usual speed is that of a quiet machine, so the first
+// estimates are low.
+func TestTimeLeft(t *testing.T) {
+	const total = 1954
+	for _, at := range []struct{ done, seconds float64 }{{20, 7}, {65, 65}, {800, 400}, {1500, 725}, {1900, 900}} {
+		scale := float64(runtime.NumCPU()) / 2
+		got := timeLeft(at.done, total, time.Duration(at.seconds/scale*float64(time.Second))).Seconds() * scale
+		if want := 915 - at.seconds; got < want/3 || got > want*2 {
+			t.Errorf("after %v s: %.0f s left, it took %.0f", at.seconds, got, want)
+		}
+	}
+	if got := timeLeft(total, total, time.Minute); got != 0 {
+		t.Errorf("at the end: %s", got)
 	}
 }
 
