@@ -20,7 +20,7 @@ func TestInteractiveInTmux(t *testing.T) {
 		holdSession(t, s.URL, "supervisor", 20*time.Second)
 	})
 	t.Run("real", func(t *testing.T) {
-		holdSession(t, llmtest.RealServer(t), "", 4*time.Minute)
+		holdSession(t, llmtest.RealServer(t), "", 6*time.Minute)
 	})
 }
 
@@ -106,7 +106,7 @@ func startTerminal(t *testing.T, url string, patience time.Duration) *terminal {
 	shell := exec.Command("tmux", "-u", "-S", x.socket, "-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "-c", x.dir, "exec sh")
 	shell.Env = []string{
 		"PATH=" + bin + string(filepath.ListSeparator) + os.Getenv("PATH"), "HOME=" + home, "OLLAMA_HOST=" + url, "CF_MODEL=" + llmtest.RealModel,
-		"CF_MAX_TOKENS=48", "CF_CONTEXT_MAX=8192", "LANG=C.UTF-8", "TERM=screen-256color", "PS1=$ ",
+		"CF_MAX_TOKENS=32", "CF_CONTEXT_MAX=8192", "LANG=C.UTF-8", "TERM=screen-256color", "PS1=$ ",
 	}
 	if out, err := shell.CombinedOutput(); err != nil {
 		t.Fatalf("tmux: %v\n%s", err, out)

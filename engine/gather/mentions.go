@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/workspace"
@@ -25,11 +26,13 @@ type wanted struct {
 	terms   []string // all words, split and in lower case, for ranking
 }
 
+// The patterns are compiled on first use: no other verb pays for them at its start.
 var (
-	links    = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://\S+`)
-	words    = regexp.MustCompile(`[\p{L}\p{N}_.~/\\-]+`)
-	symbol   = regexp.MustCompile(`^(?:[A-Za-z_]\w*\.)?([A-Za-z_]\w{3,63})$`)
-	inner    = regexp.MustCompile(`[a-z0-9][A-Z]|[A-Za-z0-9]_[A-Za-z0-9]`)
+	links  = onUse(`[a-zA-Z][a-zA-Z0-9+.-]*://\S+`)
+	words  = onUse(`[\p{L}\p{N}_.~/\\-]+`)
+	symbol = onUse(`^(?:[A-Za-z_]\w*\.)?([A-Za-z_]\w{3,63})$`)
+	inner  = onUse(`[a-z0-9][A-Z]|[A-Za-z0-9]_[A-Za-z0-9]`)
+
 	products = map[string]bool{ // names of things that end like files
 		"node.js": true, "vue.js": true, "next.js": true, "react.js": true, "express.js": true, "three.js": true,
 		"d3.js": true, "nuxt.js": true, "deno.ts": true, "socket.io": true, "asp.net": true, "backbone.js": true, "angular.js": true,
@@ -47,9 +50,9 @@ var bareNames = map[string]bool{
 // samesMax nearest to the root.
 func (g *gatherer) mentions(text string) wanted {
 	w := wanted{terms: terms(text)}
-	text = links.ReplaceAllString(text, " ")
+	text = links().ReplaceAllString(text, " ")
 	var names []string
-	for _, word := range words.FindAllString(text, -1) {
+	for _, word := range words().FindAllString(text, -1) {
 		word = strings.Trim(strings.ReplaceAll(word, `\`, "/"), "-")
 		word = strings.TrimRight(word, ".")
 		if word == "" || slices.Contains(names, word) || len(names) == namesMax || workspace.CheckPath(word) != nil {
@@ -72,7 +75,7 @@ func (g *gatherer) mentions(text string) wanted {
 		case fileLike(name):
 			g.missing(name)
 		}
-		if m := symbol.FindStringSubmatch(name); m != nil && inner.MatchString(m[1]) {
+		if m := symbol().FindStringSubmatch(name); m != nil && inner().MatchString(m[1]) {
 			w.symbols = append(w.symbols, m[1])
 		}
 	}
@@ -149,4 +152,9 @@ func fileLike(word string) bool {
 	base := path.Base(word)
 	ext := path.Ext(base)
 	return len(base) > len(ext) && len(ext) > 1 && language(base) != "" && !products[strings.ToLower(word)]
+}
+
+// onUse returns a pattern that is compiled once, when it is first asked for.
+func onUse(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -12,7 +13,7 @@ const termsMax = 64
 
 // stopWords carry no subject: English function words, and the verbs and nouns
 // that every request to a programmer holds.
-var stopWords = func() map[string]bool {
+var stopWords = sync.OnceValue(func() map[string]bool {
 	m := map[string]bool{}
 	for _, w := range strings.Fields(`the and for with from that this these those into onto over under than then there here have has had was were are
 		is be been being will would should could can may might must not nor but you your our their its his her they them what which who how why when
@@ -21,7 +22,7 @@ var stopWords = func() map[string]bool {
 		m[w] = true
 	}
 	return m
-}()
+})
 
 // terms returns the words of text as they are searched for: identifiers split
 // at underscores, dashes and inner capitals, in lower case, without a plural
@@ -32,7 +33,7 @@ func terms(text string) []string {
 	flush := func() {
 		t := stem(strings.ToLower(string(word)))
 		word = word[:0]
-		if len(t) >= 3 && !stopWords[t] && len(all) < termsMax && !slices.Contains(all, t) {
+		if len(t) >= 3 && !stopWords()[t] && len(all) < termsMax && !slices.Contains(all, t) {
 			all = append(all, t)
 		}
 	}
