@@ -39,13 +39,14 @@ func newAskCmd(a *App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t, err := a.think(cmd.Context())
+			contexts = append(contexts, args[1:]...)
+			t, err := a.think(cmd.Context(), contexts)
 			if err != nil {
 				return err
 			}
 			defer t.close()
 			a.Events().Emit(t.backend.Event)
-			in := think.Input{Task: question, Contexts: append(contexts, args[1:]...)}
+			in := think.Input{Task: question, Contexts: contexts}
 			if showPrompt {
 				return a.showPrompts(t.thinker.AskPrompt(cmd.Context(), in))
 			}

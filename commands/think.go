@@ -31,9 +31,9 @@ func (t *thinking) close() {
 	_ = t.tree.Close() // read only: nothing can be lost
 }
 
-// think opens the project and connects to the model. Words and project come
-// first: their faults are found before a model is loaded.
-func (a *App) think(ctx context.Context) (*thinking, error) {
+// think opens the project and connects to the model. Words, project and contexts
+// come first: their faults are found before a model is loaded.
+func (a *App) think(ctx context.Context, contexts []string) (*thinking, error) {
 	cfg, err := a.Config()
 	if err != nil {
 		return nil, err
@@ -44,6 +44,10 @@ func (a *App) think(ctx context.Context) (*thinking, error) {
 	}
 	tree, err := workspace.Open(a.Env.Dir)
 	if err != nil {
+		return nil, err
+	}
+	if err := gather.Check(ctx, tree, contexts); err != nil {
+		_ = tree.Close() // read only: nothing can be lost
 		return nil, err
 	}
 	model, _ := a.flag("model")
@@ -99,10 +103,10 @@ func reader(tree *workspace.Tree) think.Reader {
 // stdinBytesMax bounds a task that comes from standard input.
 const stdinBytesMax = 1 << 20
 
-// task returns the task of an argument; "-" takes it from standard input.
+// task returns the checked task of an argument; "-" takes it from standard input.
 func (a *App) task(cmd *cobra.Command, arg string) (string, error) {
 	if arg != "-" {
-		return arg, nil
+		return arg, think.CheckTask(arg)
 	}
 	raw, err := io.ReadAll(io.LimitReader(a.Env.Stdin, stdinBytesMax+1))
 	if err != nil {
@@ -111,7 +115,8 @@ func (a *App) task(cmd *cobra.Command, arg string) (string, error) {
 	if len(raw) > stdinBytesMax {
 		return "", usageError(cmd, fmt.Errorf("the task on standard input is over %d bytes", stdinBytesMax))
 	}
-	return strings.TrimSpace(string(raw)), nil
+	text := strings.TrimSpace(string(raw))
+	return text, think.CheckTask(text)
 }
 
 // show prints prompts.

@@ -15,6 +15,7 @@ import (
 
 type ultrathinkOptions struct {
 	task       string
+	noTask     bool // none was given
 	contexts   []string
 	session    string
 	last       bool
@@ -42,7 +43,8 @@ func newUltrathinkCmd(a *App) *cobra.Command {
 		Args:        ultrathinkArgs(a, &o),
 		Annotations: map[string]string{annotEffect: effectAsk},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
+			o.noTask = len(args) == 0
+			if !o.noTask {
 				task, err := a.task(cmd, args[0])
 				if err != nil {
 					return err
@@ -93,12 +95,12 @@ func (a *App) ultrathink(ctx context.Context, o ultrathinkOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.task == "" {
+	if o.noTask {
 		if o.task, err = a.unfinished(s); err != nil {
 			return err
 		}
 	}
-	t, err := a.think(ctx)
+	t, err := a.think(ctx, o.contexts)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package gather
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path"
@@ -49,6 +50,28 @@ func (n *named) close() {
 // words returns all text in which names are looked for.
 func (n *named) words(task string) string {
 	return strings.Join(append([]string{task}, n.texts...), "\n")
+}
+
+// Check returns the fault that Gather would return for contexts, so that it can
+// be told before a model is loaded.
+func Check(ctx context.Context, tree *workspace.Tree, contexts []string) error {
+	try := func(listing *workspace.Listing) error {
+		g := &gatherer{ctx: ctx, tree: tree, in: Input{Contexts: contexts, Sink: event.Discard}, out: &Context{}, listing: listing, taken: map[string]bool{}}
+		n, err := g.contexts()
+		if err == nil {
+			n.close()
+		}
+		return err
+	}
+	err := try(&workspace.Listing{})
+	if fault.CodeOf(err) != CodeAbsent {
+		return err
+	}
+	listing, listErr := tree.List(ctx, workspace.ListOptions{}) // only to say what may have been meant
+	if listErr != nil {
+		return err
+	}
+	return try(listing)
 }
 
 // contexts reads the --context values.

@@ -59,7 +59,7 @@ func sizesOf(parameters int64) sizes {
 
 // begin opens a turn on an existing conversation, which may be empty.
 func (t *Thinker) begin(kind session.Kind, in Input, kept []llm.Message) (*talk, error) {
-	if err := checkTask(in.Task); err != nil {
+	if err := CheckTask(in.Task); err != nil {
 		return nil, err
 	}
 	k := &talk{Thinker: t, kept: kept, sizes: sizesOf(t.Model.Parameters)}
@@ -89,7 +89,8 @@ func (t *Thinker) begin(kind session.Kind, in Input, kept []llm.Message) (*talk,
 // taskBytesMax is the longest task; a longer text belongs into a file.
 const taskBytesMax = 16 << 10
 
-func checkTask(task string) error {
+// CheckTask returns the fault [Usage] of a task that Turn and Ask would refuse.
+func CheckTask(task string) error {
 	switch {
 	case strings.TrimSpace(task) == "":
 		return fault.New(fault.Usage, "empty-task", "the task is empty")
