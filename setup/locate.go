@@ -62,7 +62,7 @@ func Locate(ctx context.Context, o LocateOptions) (Server, error) {
 	if o.DefaultURL == "" {
 		o.DefaultURL = DefaultSources(Sources{}).DefaultURL
 	}
-	err := errors.New("only the private server may be used")
+	var err error
 	if !o.PrivateOnly {
 		var version string
 		if version, err = probe(ctx, o.DefaultURL); err == nil {
@@ -79,14 +79,30 @@ func Locate(ctx context.Context, o LocateOptions) (Server, error) {
 		}
 	}
 	if !made || len(o.Serve) == 0 {
-		return Server{}, fault.New(fault.Unreachable, CodeNoServer, "no model server answers: %w", short(err)).On("find model server", o.DefaultURL).
-			Hint("run: cf setup")
+		return Server{}, o.nothing(err, made)
 	}
 	s, err := embedded.Ensure(ctx, embedded.StartOptions{Dir: o.Paths.Server(), Command: o.Serve, Environ: o.Environ, Wait: o.Wait, Events: o.Events})
 	if err != nil {
 		return Server{}, err
 	}
 	return finish(Server{URL: s.URL, Source: Private, Version: s.Version, CPUOnly: in.CPUOnly}), nil
+}
+
+// nothing says why there is no server; err is the default address's.
+func (o LocateOptions) nothing(err error, made bool) error {
+	var f *fault.Error
+	switch {
+	case !o.PrivateOnly:
+		f = fault.New(fault.Unreachable, CodeNoServer, "no model server answers: %w", short(err)).On("find model server", o.DefaultURL)
+	case made:
+		f = fault.New(fault.Unreachable, CodeNoServer, "the private server does not run").On("find model server", "")
+	default:
+		f = fault.New(fault.Unreachable, CodeNoServer, "no private server has been set up").On("find model server", "")
+	}
+	if o.Paths.State == "" {
+		return f.Hint(hintFolders)
+	}
+	return f.Hint("run: cf setup")
 }
 
 func named(ctx context.Context, o LocateOptions) (Server, error) {

@@ -124,6 +124,23 @@ func TestLocateNamedAndDefault(t *testing.T) {
 	}
 }
 
+func TestNoServerSaysWhy(t *testing.T) {
+	for want, o := range map[string]LocateOptions{
+		"no model server answers | run: cf setup":           {DefaultURL: deadURL, Paths: Paths{State: t.TempDir()}},
+		"no private server has been set up | run: cf setup": {PrivateOnly: true, Paths: Paths{State: t.TempDir()}},
+		"no private server has been set up | set HOME":      {PrivateOnly: true},
+	} {
+		_, err := Locate(t.Context(), o)
+		text, hint, _ := strings.Cut(want, " | ")
+		if fault.KindOf(err) != fault.Unreachable || !strings.Contains(err.Error(), text) || !strings.HasPrefix(strings.Join(fault.HintsOf(err), ";"), hint) {
+			t.Errorf("got %v, %q, want %s", err, fault.HintsOf(err), want)
+		}
+		if o.PrivateOnly && strings.Contains(err.Error(), "127.0.0.1") {
+			t.Errorf("an address that was not asked is named: %v", err)
+		}
+	}
+}
+
 func TestOlderThan(t *testing.T) {
 	for version, want := range map[string]bool{
 		"0.17.0": true, "0.17.1": false, "0.9.9": true, "1.0.0": false, "v0.16.1-rc3": true,

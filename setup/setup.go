@@ -198,8 +198,10 @@ func makeDir(dir string) error {
 	}
 	var f *fault.Error
 	errors.As(err, &f)
-	return f.Hint("set HOME, or XDG_STATE_HOME, XDG_CACHE_HOME and XDG_DATA_HOME, to folders you can write")
+	return f.Hint(hintFolders)
 }
+
+const hintFolders = "set HOME, or XDG_STATE_HOME, XDG_CACHE_HOME and XDG_DATA_HOME, to folders you can write"
 
 func (o Options) note(level, format string, args ...any) {
 	o.Events.Emit(event.Note{Level: level, Text: fmt.Sprintf(format, args...)})

@@ -369,3 +369,22 @@ func TestRealServer(t *testing.T) {
 		t.Errorf("not stopped: %v, %v", ran, err)
 	}
 }
+
+// A state that can't be written: the cf that starts says so, and leaves no
+// supervisor behind that nobody could find or stop.
+func TestStateThatCannotBeWritten(t *testing.T) {
+	o := folder(t, "ollama", "1m")
+	// A folder in the state's place refuses the rename, whoever the user is.
+	if err := os.MkdirAll(filepath.Join(o.Dir, stateFile, "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	o.Wait = 10 * time.Second
+	begin := time.Now()
+	if _, err := Ensure(t.Context(), o); err == nil || time.Since(begin) > 8*time.Second {
+		t.Fatalf("after %v: %v", time.Since(begin), err)
+	}
+	gone(t, "supervisor", func() bool { return locked(o.Dir) })
+	if n := starts(t, o); len(n) != 0 {
+		t.Errorf("%d servers were started", len(n))
+	}
+}

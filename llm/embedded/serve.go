@@ -101,7 +101,7 @@ func (s *supervisor) run(ctx context.Context) error {
 		return fmt.Errorf("own start time: %w", err)
 	}
 	s.state = State{
-		Pid: os.Getpid(), PidStart: start, Binary: s.in.Binary, Models: s.in.Models,
+		Status: Starting, Pid: os.Getpid(), PidStart: start, Binary: s.in.Binary, Models: s.in.Models,
 		Started: time.Now().UTC(), IdleMinutes: s.o.Idle.Minutes(),
 	}
 	clients := flock.New(filepath.Join(s.o.Dir, clientsFile), flock.SetPermissions(0o600))
@@ -111,6 +111,9 @@ func (s *supervisor) run(ctx context.Context) error {
 	_ = clients.Unlock()
 	touch(s.o.Dir)
 	defer clients.Close() // held exclusively while an idle server ends
+	if err := s.publish(); err != nil {
+		return folderError(s.o.Dir, err) // nobody could find the server, or stop it
+	}
 	failures := 0
 	for {
 		begin := time.Now()
@@ -140,16 +143,19 @@ func (s *supervisor) run(ctx context.Context) error {
 func (s *supervisor) giveUp(why string, failures int) error {
 	s.state.Status, s.state.Reason = Failed, fmt.Sprintf("gave up after %d failures: %s", failures, why)
 	s.state.ServerPid, s.state.ServerStart, s.state.URL, s.state.Port = 0, "", "", 0
-	s.publish()
+	_ = s.publish()
 	s.say.Error(s.state.Reason)
 	return gaveUp(s.state.Reason)
 }
 
-// publish writes the state; a full disk must not end a running server.
-func (s *supervisor) publish() {
-	if err := writeJSON(filepath.Join(s.o.Dir, stateFile), s.state); err != nil {
+// publish writes the state. Once the first one is written an error is only
+// logged: a full disk must not end a server that others have found.
+func (s *supervisor) publish() error {
+	err := writeJSON(filepath.Join(s.o.Dir, stateFile), s.state)
+	if err != nil {
 		s.say.Error("state not written", "err", err)
 	}
+	return err
 }
 
 // endLeftover kills a server that outlived its supervisor.
@@ -192,13 +198,13 @@ func (s *supervisor) serveOnce(ctx context.Context, clients *flock.Flock) (end b
 	}()
 	s.state.ServerPid = p.Pid()
 	s.state.ServerStart, _ = process.StartTime(p.Pid())
-	s.publish()
+	_ = s.publish()
 	version, err := s.awaitHealthy(running, p)
 	if err != nil {
 		return ctx.Err() != nil, err.Error()
 	}
 	s.state.Status, s.state.Version, s.state.Reason = Ready, version, ""
-	s.publish()
+	_ = s.publish()
 	s.say.Info("ready", "url", s.state.URL, "version", version)
 	if end, why = s.watch(ctx, p, clients); end {
 		// Nobody may adopt a server that is about to go.

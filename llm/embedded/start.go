@@ -122,9 +122,15 @@ func await(ctx context.Context, o StartOptions, ended <-chan struct{}) (State, e
 	}
 }
 
-// notReady says why the server is not there: what the supervisor wrote last
-// weighs more than that time ran out.
+// notReady says why the server is not there: that nothing can be written, or
+// what the supervisor wrote last, weighs more than that time ran out.
 func notReady(o StartOptions, err error) error {
+	probe := filepath.Join(o.Dir, "probe")
+	full := writeJSON(probe, "something")
+	_ = os.Remove(probe)
+	if full != nil {
+		return folderError(o.Dir, full)
+	}
 	var s State
 	if readJSON(filepath.Join(o.Dir, stateFile), &s) == nil && s.Status == Failed {
 		err = errors.New(s.Reason)
