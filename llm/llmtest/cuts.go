@@ -15,6 +15,10 @@ import (
 // connection closes inside the body, the connection is reset.
 var cutModes = []string{"end", "fin", "rst"}
 
+// cutWorkers is how many cuts are tried at a time: Ollama's client takes 8 MB a
+// stream.
+const cutWorkers = 8
+
 // RunCuts serves a recorded stream of a chat cut after every byte, in each of
 // three ways, and checks that the provider takes none of them for a whole reply:
 // it may succeed only where every byte up to the last line's end mark came, and
@@ -36,7 +40,7 @@ func RunCuts(t *testing.T, stream []byte, connect func(t testing.TB, url string)
 	work := make(chan cut)
 	var group sync.WaitGroup
 	var done, successes atomic.Int64
-	for range 64 {
+	for range cutWorkers {
 		group.Go(func() {
 			for c := range work {
 				// With a listener, a stream that broke after its first chunk is not

@@ -14,7 +14,7 @@ import (
 // texts are what tokenizers trip over.
 func texts(t *testing.T) map[string]string {
 	t.Helper()
-	source, err := os.ReadFile("transport.go")
+	source, err := os.ReadFile("window.go")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package ollama
 import (
 	"time"
 
+	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/llm/profile"
 )
 
@@ -38,8 +39,17 @@ func (v *conversation) settle(a *attempt) {
 	if !b.empty {
 		b.common = min(common(prior, v.prompt.ids), max(0, c.PromptTokens-1))
 	}
-	c.ReusedTokens = b.reused(c.PromptTokens, c.Prefill, known.PrefillRate)
+	c.ReusedTokens = b.reused(c.PromptTokens, c.Prefill, known.PrefillRate*pace(*c, known.DecodeRate))
 	v.learn(known, b)
+}
+
+// pace returns how fast the machine was during a call, 1 being its usual pace:
+// what else it did slowed the prefill as it slowed the decoding.
+func pace(c event.Call, rate float64) float64 {
+	if rate == 0 || c.Decode <= 0 || c.OutputTokens < rateReply/2 {
+		return 1
+	}
+	return min(1, float64(c.OutputTokens)/c.Decode.Seconds()/rate)
 }
 
 // before is what is known of the server's prompt cache as a call began.

@@ -78,6 +78,19 @@ func TestPrefillRate(t *testing.T) {
 	}
 }
 
+func TestPace(t *testing.T) {
+	for _, test := range []struct {
+		tokens int
+		decode time.Duration
+		rate   float64
+		want   float64
+	}{{20, time.Second, 40, 0.5}, {80, time.Second, 40, 1}, {20, time.Second, 0, 1}, {2, time.Second, 40, 1}, {20, 0, 40, 1}} {
+		if got := pace(event.Call{OutputTokens: test.tokens, Decode: test.decode}, test.rate); got != test.want {
+			t.Errorf("%+v: got %g", test, got)
+		}
+	}
+}
+
 // bytesEncoder has a token for each printable byte.
 func bytesEncoder(t *testing.T) *token.Encoder {
 	t.Helper()
