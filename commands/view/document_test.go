@@ -147,3 +147,39 @@ func TestLinesOfOneTerminal(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", both.String(), want)
 	}
 }
+
+// FuzzRenderText: whatever pieces an answer comes in, its words arrive whole and
+// in order, nothing hidden reaches the output, and the page ends with its line.
+func FuzzRenderText(f *testing.F) {
+	f.Add("two words", 3, 20, false)
+	f.Add("\n\n```go\nfunc f() {}\n", 1, 40, true)
+	f.Add("a\r\nb\x1b[31m\xff\u202e c\n\n\n", 2, 0, false)
+	f.Add("| a | b |\n    code that is long and stays\n# title", 5, 10, true)
+	f.Fuzz(func(t *testing.T, text string, size, width int, tty bool) {
+		size = min(max(1, size), 1<<10)
+		events := []event.Event{begin("a", "")}
+		for rest := text; rest != ""; {
+			n := min(size, len(rest))
+			events = append(events, say("a", rest[:n]))
+			rest = rest[n:]
+		}
+		out, errs := render(PlainOptions{Width: width % 300, StdoutTTY: tty}, append(events, done("a", ""), begin("b", ""))...)
+		clean := Sanitize(text) // a joiner of emoji may stay
+		raw := func(r rune) bool { return Hidden(r) && !strings.ContainsRune(clean, r) }
+		if strings.ContainsFunc(out+errs, raw) {
+			t.Fatalf("hidden character in %q and %q", out, errs)
+		}
+		body, ok := strings.CutPrefix(out, "## A\n")
+		body, ended := strings.CutSuffix(body, "\n## B\n")
+		if !ok || !ended {
+			t.Fatalf("the headings are gone: %q", out)
+		}
+		got, want := strings.Fields(body), strings.Fields(clean)
+		if n := len(got) - 1; len(got) == len(want)+1 && got[n] == "```" {
+			got = got[:n] // a block of code was closed
+		}
+		if strings.Join(got, " ") != strings.Join(want, " ") {
+			t.Fatalf("words %q became %q", want, got)
+		}
+	})
+}

@@ -264,3 +264,16 @@ func TestLongReasonStandsBelow(t *testing.T) {
 		t.Errorf("the reason is not whole:\n%s", b.screen())
 	}
 }
+
+// TestSectionShowsWhatIsKept: the text of a section that is done is the one that
+// is stored.
+func TestSectionShowsWhatIsKept(t *testing.T) {
+	b := newBench(t, nil)
+	b.ask("think")
+	b.send(event.Section{ID: "plan", State: event.Begin}, event.Text{Section: "plan", Text: "One. Two. Unfinished \xe2\x82"},
+		event.Section{ID: "plan", State: event.Done, Text: "One. Two.\x1b[2J", Why: "the reply reached its longest"})
+	b.shows(`One. Two.\x1b[2J`, "the reply reached its longest")
+	b.hides("Unfinished", `\xe2`)
+	b.end(nil)
+	b.hides(`\xe2`)
+}

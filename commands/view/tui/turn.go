@@ -125,7 +125,22 @@ func (t *turn) setSection(e event.Section) {
 	if e.State == event.Begin || e.State == event.Missing {
 		t.void(s)
 	}
+	if e.State == event.Done && e.Text != "" {
+		t.settle(s, strings.TrimSpace(view.Sanitize(e.Text)))
+	}
 	s.mark(e.State, e.Why)
+}
+
+// settle shows the text of a section as it is kept, where that is not what
+// streamed: without repeats and unfinished ends.
+func (t *turn) settle(s *section, kept string) {
+	for _, b := range t.blocks {
+		if b.section == s.id && b.kind == prose && strings.TrimSpace(string(b.text.text)) != kept {
+			b.safe, b.text = view.Sanitizer{}, paragraph{}
+			b.text.append(kept)
+			return
+		}
+	}
 }
 
 // mark sets where a section stands, on its heading too.
