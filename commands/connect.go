@@ -83,8 +83,10 @@ func (a *App) prepare(ctx context.Context, c *config.Config, b *Backend, server 
 	if b.Window.Spill {
 		a.Events().Emit(event.Note{Level: "warn", Text: "the model does not fit the GPU: part of it runs on the CPU, slower"})
 	}
-	b.Event = event.Model{Name: b.Model.Name, Server: server.URL, Source: server.Source, Why: why,
-		Context: b.Window.Context, GPUShare: b.Window.GPUShare}
+	b.Event = event.Model{
+		Name: b.Model.Name, Server: server.URL, Source: server.Source, Why: why,
+		Context: b.Window.Context, GPUShare: b.Window.GPUShare,
+	}
 	return nil
 }
 
@@ -117,8 +119,10 @@ func hostOf(c *config.Config) (url string, private bool) {
 // locate finds the model server; start allows the private one to be started.
 func (a *App) locate(ctx context.Context, c *config.Config, start bool) (setup.Server, error) {
 	host, private := hostOf(c)
-	o := setup.LocateOptions{Paths: a.setupPaths(), Environ: a.Env.Environ, Host: host, PrivateOnly: private,
-		Provider: c.Provider, AllowRemote: c.AllowRemoteHosts, Events: a.Events()}
+	o := setup.LocateOptions{
+		Paths: a.setupPaths(), Environ: a.Env.Environ, Host: host, PrivateOnly: private,
+		Provider: c.Provider, AllowRemote: c.AllowRemoteHosts, Events: a.Events(),
+	}
 	if start {
 		argv, err := a.serveArgs(c)
 		if err != nil {

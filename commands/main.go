@@ -153,7 +153,7 @@ func (a *App) endAtOnce(s os.Signal) {
 	case <-written:
 	case <-time.After(50 * time.Millisecond):
 	}
-	os.Exit(end.Code)
+	os.Exit(end.Code) //nolint:forbidigo // the second signal: nothing more is waited for
 }
 
 var errBrokenPipe = errors.New("the reader of standard output went away")

@@ -2,12 +2,14 @@ package commands_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -87,7 +89,13 @@ func TestInsideNamespace(t *testing.T) {
 		{"ultrathink", "--continue", "what fails first?", "--no-tui"},
 		{"ultrathink", "design a job queue", "--show-prompt"},
 		{"ask", "what is a supervisor?"},
-		{"status"}, {"status", "--network"}, {"session", "list"}, {"prompt", "list"}, {"config", "list"}, {"version"}, {"--help"},
+		{"status"},
+		{"status", "--network"},
+		{"session", "list"},
+		{"prompt", "list"},
+		{"config", "list"},
+		{"version"},
+		{"--help"},
 	} {
 		code := commands.Main(args, strings.NewReader(""), io.Discard, os.Stderr)
 		for to := range watch.take() {
@@ -101,6 +109,21 @@ func TestInsideNamespace(t *testing.T) {
 	}
 	if server.Calls() == 0 {
 		t.Error("no verb asked the model: the test proves nothing")
+	}
+	deadHost(t, dir)
+}
+
+// deadHost asks status about a host whose packets nobody answers.
+func deadHost(t *testing.T, home string) {
+	t.Helper()
+	file := filepath.Join(home, ".config", "cf", "config.toml")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte("allow_remote_hosts = true\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	code := commands.Main([]string{"status", "--host", "198.51.100.7:11434"}, strings.NewReader(""), io.Discard, io.Discard)
+	if took := time.Since(begin); code != 10 || took > 2200*time.Millisecond {
+		t.Errorf("status of a dead host: exit code %d after %s", code, took)
 	}
 }
 

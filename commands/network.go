@@ -53,24 +53,35 @@ var contacts = []struct {
 		}
 		return c.Host
 	}, when: "every verb that asks a model; status; completion of --model", why: "the model server", now: always},
-	{host: fixed("the host of Ollama's release archives"),
-		when: "cf setup, if no Ollama is found, after asking", why: "fetches Ollama, checked by its checksum", now: unlessOffline},
-	{host: fixed("the Go module proxy of `go env GOPROXY`"),
-		when: "cf setup, if Ollama is built from source", why: "fetches Ollama's source, checked by its checksum", now: unlessOffline},
-	{host: fixed("the sources of apt"),
-		when: "cf setup, if Ollama is built from source", why: "fetches header files", now: unlessOffline},
-	{host: fixed("the model registry of the Ollama server, contacted by that server"),
-		when: "cf setup, if no model is installed", why: "pulls a model", now: unlessOffline},
-	{host: fixed("the index of pip"),
-		when: "cf setup, if the model registry does not answer", why: "fetches the fallback model", now: unlessOffline},
-	{host: func(_ *config.Config, getenv func(string) string) string {
-		for _, name := range otlpVariables {
-			if v := getenv(name); v != "" {
-				return v
+	{
+		host: fixed("the host of Ollama's release archives"),
+		when: "cf setup, if no Ollama is found, after asking", why: "fetches Ollama, checked by its checksum", now: unlessOffline,
+	},
+	{
+		host: fixed("the Go module proxy of `go env GOPROXY`"),
+		when: "cf setup, if Ollama is built from source", why: "fetches Ollama's source, checked by its checksum", now: unlessOffline,
+	},
+	{
+		host: fixed("the sources of apt"),
+		when: "cf setup, if Ollama is built from source", why: "fetches header files", now: unlessOffline,
+	},
+	{
+		host: fixed("the model registry of the Ollama server, contacted by that server"),
+		when: "cf setup, if no model is installed", why: "pulls a model", now: unlessOffline,
+	},
+	{
+		host: fixed("the index of pip"),
+		when: "cf setup, if the model registry does not answer", why: "fetches the fallback model", now: unlessOffline,
+	},
+	{
+		host: func(_ *config.Config, getenv func(string) string) string {
+			for _, name := range otlpVariables {
+				if v := getenv(name); v != "" {
+					return v
+				}
 			}
-		}
-		return "the address in OTEL_EXPORTER_OTLP_ENDPOINT"
-	}, when: "model calls, if an OTEL_EXPORTER_OTLP_* address is set", why: "exports spans and metrics, never prompts or answers",
+			return "the address in OTEL_EXPORTER_OTLP_ENDPOINT"
+		}, when: "model calls, if an OTEL_EXPORTER_OTLP_* address is set", why: "exports spans and metrics, never prompts or answers",
 		now: func(_ *config.Config, getenv func(string) string) bool {
 			for _, name := range otlpVariables {
 				if getenv(name) != "" && !strings.EqualFold(getenv("OTEL_SDK_DISABLED"), "true") {
@@ -78,7 +89,8 @@ var contacts = []struct {
 				}
 			}
 			return false
-		}},
+		},
+	},
 }
 
 // otlpVariables switch the export on

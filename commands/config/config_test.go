@@ -125,9 +125,11 @@ func TestPrecedence(t *testing.T) {
 	env, flags := map[string]string{}, map[string]string{}
 	load := func() *Config {
 		t.Helper()
-		c, err := Load(Sources{UserFile: user, RepoRoot: dir,
+		c, err := Load(Sources{
+			UserFile: user, RepoRoot: dir,
 			Getenv: func(n string) string { return env[n] },
-			Flag:   func(n string) (string, bool) { v, ok := flags[n]; return v, ok }})
+			Flag:   func(n string) (string, bool) { v, ok := flags[n]; return v, ok },
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

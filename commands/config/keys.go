@@ -51,48 +51,76 @@ const ollamaHost = "OLLAMA_HOST"
 // host, a model or a secret: a model's name alone can send source to another
 // machine (Ollama's cloud models), so it is the user's.
 var keys = []Key{
-	{Name: "provider", Kind: Text, Default: "ollama", Env: []string{"CF_PROVIDER"}, Flag: "provider", Scope: User,
+	{
+		Name: "provider", Kind: Text, Default: "ollama", Env: []string{"CF_PROVIDER"}, Flag: "provider", Scope: User,
 		Choices: []string{"ollama", "openai"}, Doc: "protocol of the model server",
-		field: func(c *Config) any { return &c.Provider }},
-	{Name: "host", Kind: Text, Env: []string{"CF_HOST", ollamaHost}, Flag: "host", Scope: User,
+		field: func(c *Config) any { return &c.Provider },
+	},
+	{
+		Name: "host", Kind: Text, Env: []string{"CF_HOST", ollamaHost}, Flag: "host", Scope: User,
 		Doc:   "address of the model server; empty: a running one is looked for, then the private one; private: only that",
-		field: func(c *Config) any { return &c.Host }, normalise: NormaliseHost},
-	{Name: "api_key_env", Kind: Text, Scope: User,
+		field: func(c *Config) any { return &c.Host }, normalise: NormaliseHost,
+	},
+	{
+		Name: "api_key_env", Kind: Text, Scope: User,
 		Doc:   "name of the environment variable that holds the key of an OpenAI-compatible server",
-		field: func(c *Config) any { return &c.APIKeyEnv }},
-	{Name: "allow_remote_hosts", Kind: Bool, Default: "false", Scope: User,
+		field: func(c *Config) any { return &c.APIKeyEnv },
+	},
+	{
+		Name: "allow_remote_hosts", Kind: Bool, Default: "false", Scope: User,
 		Doc:   "allow a model server that is not on this machine: what is read leaves the machine",
-		field: func(c *Config) any { return &c.AllowRemoteHosts }},
-	{Name: "model", Kind: Text, Env: []string{"CF_MODEL"}, Flag: "model", Scope: User,
+		field: func(c *Config) any { return &c.AllowRemoteHosts },
+	},
+	{
+		Name: "model", Kind: Text, Env: []string{"CF_MODEL"}, Flag: "model", Scope: User,
 		Doc:   "model to use; empty: the best installed one that fits the memory",
-		field: func(c *Config) any { return &c.Model }},
-	{Name: "context_max", Kind: Int, Default: "0", Env: []string{"CF_CONTEXT_MAX"}, Flag: "context-max", Scope: Repo, Max: 1 << 24,
+		field: func(c *Config) any { return &c.Model },
+	},
+	{
+		Name: "context_max", Kind: Int, Default: "0", Env: []string{"CF_CONTEXT_MAX"}, Flag: "context-max", Scope: Repo, Max: 1 << 24,
 		Doc:   "largest context window in tokens; 0: what the model and the memory allow",
-		field: func(c *Config) any { return &c.ContextMax }},
-	{Name: "max_tokens", Kind: Int, Default: "1024", Env: []string{"CF_MAX_TOKENS"}, Flag: "max-tokens", Scope: Repo, Min: 1, Max: 1 << 20,
+		field: func(c *Config) any { return &c.ContextMax },
+	},
+	{
+		Name: "max_tokens", Kind: Int, Default: "1024", Env: []string{"CF_MAX_TOKENS"}, Flag: "max-tokens", Scope: Repo, Min: 1, Max: 1 << 20,
 		Doc:   "longest reply in tokens, thinking included",
-		field: func(c *Config) any { return &c.MaxTokens }},
-	{Name: "temperature", Kind: Number, Default: "0", Env: []string{"CF_TEMPERATURE"}, Flag: "temperature", Scope: Repo, Max: 2,
+		field: func(c *Config) any { return &c.MaxTokens },
+	},
+	{
+		Name: "temperature", Kind: Number, Default: "0", Env: []string{"CF_TEMPERATURE"}, Flag: "temperature", Scope: Repo, Max: 2,
 		Doc:   "randomness of the model, 0 to 2; 0 repeats itself",
-		field: func(c *Config) any { return &c.Temperature }},
-	{Name: "seed", Kind: Int, Default: "1", Env: []string{"CF_SEED"}, Flag: "seed", Scope: Repo, Max: math.MaxInt32,
+		field: func(c *Config) any { return &c.Temperature },
+	},
+	{
+		Name: "seed", Kind: Int, Default: "1", Env: []string{"CF_SEED"}, Flag: "seed", Scope: Repo, Max: math.MaxInt32,
 		Doc:   "seed of the model's random numbers",
-		field: func(c *Config) any { return &c.Seed }},
-	{Name: "think", Kind: Bool, Default: "false", Env: []string{"CF_THINK"}, Flag: "think", Scope: Repo,
+		field: func(c *Config) any { return &c.Seed },
+	},
+	{
+		Name: "think", Kind: Bool, Default: "false", Env: []string{"CF_THINK"}, Flag: "think", Scope: Repo,
 		Doc:   "let a thinking model think before it answers",
-		field: func(c *Config) any { return &c.Think }},
-	{Name: "think_tokens", Kind: Int, Default: "2048", Env: []string{"CF_THINK_TOKENS"}, Flag: "think-tokens", Scope: Repo, Min: 1, Max: 1 << 20,
+		field: func(c *Config) any { return &c.Think },
+	},
+	{
+		Name: "think_tokens", Kind: Int, Default: "2048", Env: []string{"CF_THINK_TOKENS"}, Flag: "think-tokens", Scope: Repo, Min: 1, Max: 1 << 20,
 		Doc:   "tokens of thought after which thinking is stopped",
-		field: func(c *Config) any { return &c.ThinkTokens }},
-	{Name: "idle_minutes", Kind: Int, Default: "10", Env: []string{"CF_IDLE_MINUTES"}, Scope: User, Min: 1, Max: 7 * 24 * 60,
+		field: func(c *Config) any { return &c.ThinkTokens },
+	},
+	{
+		Name: "idle_minutes", Kind: Int, Default: "10", Env: []string{"CF_IDLE_MINUTES"}, Scope: User, Min: 1, Max: 7 * 24 * 60,
 		Doc:   "minutes without use after which the private server ends",
-		field: func(c *Config) any { return &c.IdleMinutes }},
-	{Name: "offline", Kind: Bool, Default: "false", Env: []string{"CF_OFFLINE"}, Flag: "offline", Scope: User,
+		field: func(c *Config) any { return &c.IdleMinutes },
+	},
+	{
+		Name: "offline", Kind: Bool, Default: "false", Env: []string{"CF_OFFLINE"}, Flag: "offline", Scope: User,
 		Doc:   "contact nothing but the model server",
-		field: func(c *Config) any { return &c.Offline }},
-	{Name: "color", Kind: Text, Default: "auto", Env: []string{"CF_COLOR"}, Flag: "color", Scope: User,
+		field: func(c *Config) any { return &c.Offline },
+	},
+	{
+		Name: "color", Kind: Text, Default: "auto", Env: []string{"CF_COLOR"}, Flag: "color", Scope: User,
 		Choices: []string{"auto", "always", "never"}, Doc: "colours: auto is on for a terminal",
-		field: func(c *Config) any { return &c.Color }},
+		field: func(c *Config) any { return &c.Color },
+	},
 }
 
 // Keys returns the table of settings in the order of documentation.
