@@ -50,8 +50,10 @@ func TestDocument(t *testing.T) {
 			begin("a", "asked again: too little"), say("a", "second"), done("a", ""),
 		}, "## A\n\nfirst\n\n## B\n\ny\n\n## A\n\n> This replaces what stands above under the same heading: asked again: too little.\n\nsecond\n"},
 		{"not answered", []event.Event{
-			begin("a", ""), say("a", "first"), event.Section{ID: "a", State: event.Missing, Why: "not answered: an echo"},
-			begin("b", ""), event.Section{ID: "b", State: event.Missing, Why: "no file"},
+			begin("a", ""), say("a", "first"),
+			event.Section{ID: "a", State: event.Missing, Why: "not answered: an echo"},
+			begin("b", ""),
+			event.Section{ID: "b", State: event.Missing, Why: "no file"},
 			event.Section{ID: "c", Title: "C", State: event.Missing},
 		}, "## A\n\nfirst\n\n> Not answered: an echo. The text above is withdrawn.\n\n## B\n\n> Not answered: no file.\n\n## C\n\n> Not answered.\n"},
 		{"cut", []event.Event{
@@ -61,8 +63,11 @@ func TestDocument(t *testing.T) {
 			begin("a", ""), say("a", "```go\nfunc "), say("a", "f()"), done("a", ""), begin("b", ""), say("b", "```\nx\n```"), done("b", ""),
 		}, "## A\n\n```go\nfunc f()\n```\n\n## B\n\n```\nx\n```\n"},
 		{"plan", []event.Event{
-			begin("steps", ""), event.Plan{Steps: []event.PlanStep{{Path: "a.go\n2. rm -rf", Action: "create", Why: "core", Block: "x"}}}, done("steps", ""),
-			table{}, table{},
+			begin("steps", ""),
+			event.Plan{Steps: []event.PlanStep{{Path: "a.go\n2. rm -rf", Action: "create", Why: "core", Block: "x"}}},
+			done("steps", ""),
+			table{},
+			table{},
 		}, "## STEPS\n\n1. create `a.go 2. rm -rf`: core (building block `x`)\n\na table\\x1b[2J\nof two lines\na table\\x1b[2J\nof two lines\n"},
 	} {
 		got, _ := render(PlainOptions{}, c.events...)
@@ -77,8 +82,12 @@ func TestDocument(t *testing.T) {
 func TestBothOutputsInOnePlace(t *testing.T) {
 	call := event.Call{Name: "a", PromptTokens: 10, OutputTokens: 5, Decode: time.Second, Stop: "stop"}
 	events := []event.Event{
-		event.Note{Text: "one"}, begin("a", ""), say("a", "half a "), call, event.Note{Text: "two"},
-		event.Progress{ID: "x", Unit: "bytes", Done: 1}, say("a", "line\n"), done("a", ""), event.Saved{What: "session", ID: "7", Path: "/p"},
+		event.Note{Text: "one"},
+		begin("a", ""), say("a", "half a "), call,
+		event.Note{Text: "two"},
+		event.Progress{ID: "x", Unit: "bytes", Done: 1},
+		say("a", "line\n"), done("a", ""),
+		event.Saved{What: "session", ID: "7", Path: "/p"},
 	}
 	for calls, want := range map[bool]string{
 		false: "cf: one\n## A\n\nhalf a line\ncf: two\ncf: saved session 7 in /p\n" +
@@ -105,11 +114,18 @@ func TestBothOutputsInOnePlace(t *testing.T) {
 func TestHostileNames(t *testing.T) {
 	const bad = "x\x1b[2J\r\ncf: error: fake\u202e"
 	for _, e := range []event.Event{
-		event.Read{Path: bad, State: bad, Why: bad}, event.Model{Name: bad, Server: bad, Source: bad, Why: bad},
-		event.Saved{What: bad, ID: bad, Path: bad}, event.Note{Level: "warn", Text: bad}, event.Step{Title: bad, Why: bad, Detail: bad, State: event.State(bad)},
-		event.Section{ID: bad, Title: bad, State: event.Begin, Why: bad}, event.Section{ID: bad, Title: bad, State: event.Missing, Why: bad},
-		event.Section{ID: bad, State: event.State(bad), Why: bad}, event.Call{Name: bad, OutputTokens: 1, Stop: bad},
-		event.Plan{Steps: []event.PlanStep{{Path: bad, Action: bad, Why: bad, Block: bad}}}, event.Prompt{Name: bad}, event.Progress{ID: bad, Unit: bad},
+		event.Read{Path: bad, State: bad, Why: bad},
+		event.Model{Name: bad, Server: bad, Source: bad, Why: bad},
+		event.Saved{What: bad, ID: bad, Path: bad},
+		event.Note{Level: "warn", Text: bad},
+		event.Step{Title: bad, Why: bad, Detail: bad, State: event.State(bad)},
+		event.Section{ID: bad, Title: bad, State: event.Begin, Why: bad},
+		event.Section{ID: bad, Title: bad, State: event.Missing, Why: bad},
+		event.Section{ID: bad, State: event.State(bad), Why: bad},
+		event.Call{Name: bad, OutputTokens: 1, Stop: bad},
+		event.Plan{Steps: []event.PlanStep{{Path: bad, Action: bad, Why: bad, Block: bad}}},
+		event.Prompt{Name: bad},
+		event.Progress{ID: bad, Unit: bad},
 	} {
 		for _, tty := range []bool{false, true} {
 			now := time.Unix(0, 0)
@@ -134,8 +150,12 @@ func TestLinesOfOneTerminal(t *testing.T) {
 	})
 	for _, e := range []event.Event{
 		event.Note{Level: "warn", Text: "the first of all lines has an end"},
-		begin("a", ""), event.Text{Section: "a", Text: "thought", Thinking: true}, say("a", "x"), done("a", ""),
-		event.Note{Text: "one"}, event.Note{Text: "two"}, begin("b", ""), say("b", "y"),
+		begin("a", ""),
+		event.Text{Section: "a", Text: "thought", Thinking: true},
+		say("a", "x"), done("a", ""),
+		event.Note{Text: "one"},
+		event.Note{Text: "two"},
+		begin("b", ""), say("b", "y"),
 		event.Call{OutputTokens: 1, PromptTokens: 12345, FirstToken: time.Second},
 	} {
 		p.Emit(e)

@@ -44,8 +44,10 @@ var all = []event.Event{
 	event.Section{ID: "reasoning", State: event.Done},
 	event.Section{ID: "value", Title: "Business Value", State: event.Missing, Why: "two tries"},
 	event.Plan{Steps: []event.PlanStep{{Path: "a.go", Action: "create", Why: "the core", Block: "b"}, {Path: "long/name.go", Action: "test", Why: "its\ttest"}}},
-	event.Call{Name: "analyse", PromptTokens: 1000, ReusedTokens: 950, OutputTokens: 60, Prefill: 100 * time.Millisecond,
-		Decode: time.Second, FirstToken: 120 * time.Millisecond, Load: 2 * time.Second, Reloaded: true, Retries: 1, Stop: "length"},
+	event.Call{
+		Name: "analyse", PromptTokens: 1000, ReusedTokens: 950, OutputTokens: 60, Prefill: 100 * time.Millisecond,
+		Decode: time.Second, FirstToken: 120 * time.Millisecond, Load: 2 * time.Second, Reloaded: true, Retries: 1, Stop: "length",
+	},
 	event.Call{},
 	event.Saved{What: "session", ID: "1", Path: "/x\n"},
 	table{2},
@@ -177,6 +179,7 @@ func TestHeartbeat(t *testing.T) {
 		var errs syncBuffer
 		p := NewPlain(PlainOptions{Stdout: &bytes.Buffer{}, Stderr: &errs, StderrTTY: true, Width: 80})
 		p.Emit(event.Model{Name: "m"})
+		time.Sleep(3 * time.Second) // no model works yet, and a session may own the screen
 		p.Emit(event.Section{ID: "a", State: event.Begin})
 		time.Sleep(900 * time.Millisecond)
 		if errs.String() != "" {

@@ -136,8 +136,10 @@ func firstTurn() []event.Event {
 			{Path: "limit/bucket_test.go", Action: "test", Why: "refill, burst and overflow against a fake clock"},
 			{Path: "api/server.go", Action: "change", Why: "the middleware, before authentication", Block: "http-middleware"},
 		}},
-		event.Call{Name: "reasoning", Model: "qwen3:8b", PromptTokens: 2104, CountedTokens: 2104, ReusedTokens: 1996, OutputTokens: 611,
-			Prefill: 400 * time.Millisecond, Decode: 10 * time.Second, FirstToken: 430 * time.Millisecond, Total: 11 * time.Second, Stop: "stop"},
+		event.Call{
+			Name: "reasoning", Model: "qwen3:8b", PromptTokens: 2104, CountedTokens: 2104, ReusedTokens: 1996, OutputTokens: 611,
+			Prefill: 400 * time.Millisecond, Decode: 10 * time.Second, FirstToken: 430 * time.Millisecond, Total: 11 * time.Second, Stop: "stop",
+		},
 		event.Saved{What: "session", ID: "2026-11-23-rate-limiter", Path: ".cf/sessions/2026-11-23-rate-limiter"},
 	}
 }
