@@ -3,7 +3,8 @@
 // It runs a program in a process group of its own, kills the whole group when
 // the context ends, keeps the output within a bound, and always returns. It
 // must never use a shell, never search the current folder for a program, and
-// never hand down an environment that the caller did not write out.
+// never hand down an environment that the caller did not write out. Interactive is
+// the one exception: a program for a person shares cf's group and terminal.
 //
 // Invariants:
 //  1. Command.Path is absolute when the program starts; Look refuses what only
