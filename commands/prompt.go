@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -169,13 +168,13 @@ func newPromptEditCmd(a *App) *cobra.Command {
 		Example: "  cf prompt edit section",
 		Args:    promptArg, Annotations: map[string]string{annotEffect: effectWrite},
 		ValidArgsFunction: completePrompt,
-		RunE:              func(cmd *cobra.Command, args []string) error { return a.editPrompt(cmd.Context(), args[0], dryRun) },
+		RunE:              func(_ *cobra.Command, args []string) error { return a.editPrompt(args[0], dryRun) },
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say which file would be edited and change nothing")
 	return cmd
 }
 
-func (a *App) editPrompt(ctx context.Context, name string, dryRun bool) error {
+func (a *App) editPrompt(name string, dryRun bool) error {
 	file, err := a.wordsFile(name)
 	if err != nil {
 		return err
@@ -196,40 +195,35 @@ func (a *App) editPrompt(ctx context.Context, name string, dryRun bool) error {
 			return err
 		}
 	}
-	editor := a.Env.Getenv("VISUAL")
+	editor := strings.TrimSpace(a.Env.Getenv("VISUAL"))
 	if editor == "" {
-		editor = a.Env.Getenv("EDITOR")
+		editor = strings.TrimSpace(a.Env.Getenv("EDITOR"))
 	}
 	if !a.Interactive() || editor == "" {
 		a.Events().Emit(event.Saved{What: "words", Path: file})
 		return nil
 	}
-	if err := a.runEditor(ctx, editor, file); err != nil {
+	if err := a.runEditor(editor, file); err != nil {
 		return err
 	}
 	_, err = prompts.Load(a.wordsDir())
 	return err
 }
 
-// runEditor runs the user's editor on the terminal. The variable may hold
-// arguments ("code --wait"); it is split at spaces and never given to a shell.
-func (a *App) runEditor(ctx context.Context, editor, file string) error {
+// runEditor runs the user's editor on the terminal, in the user's environment.
+// The variable may hold arguments ("code --wait"); it is split at spaces and
+// never given to a shell.
+func (a *App) runEditor(editor, file string) error {
 	words := strings.Fields(editor)
-	env := []string{}
-	for _, name := range []string{"PATH", "HOME", "TERM", "LANG", "LC_ALL", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"} {
-		if v := a.Env.Getenv(name); v != "" {
-			env = append(env, name+"="+v)
-		}
-	}
-	program, err := process.Look(words[0], env)
+	program, err := process.Look(words[0], a.Env.Environ)
 	if err != nil {
 		return err
 	}
-	_, err = process.Run(ctx, process.Command{
-		Path: program, Args: append(words[1:], file), Dir: a.Env.Dir, Env: env,
-		Stdin: a.Env.Stdin, StdoutTo: a.Env.Stdout, StderrTo: a.Env.Stderr,
-	})
-	return err
+	in, _ := a.Env.Stdin.(*os.File) // what is no file is no terminal: Interactive said so before
+	out, _ := a.terminal().(*os.File)
+	errs, _ := a.Env.Stderr.(*os.File)
+	return process.Interactive(process.Command{Path: program, Args: append(words[1:], file), Dir: a.Env.Dir, Env: a.Env.Environ},
+		process.Files{In: in, Out: out, Err: errs})
 }
 
 func newPromptResetCmd(a *App) *cobra.Command {
