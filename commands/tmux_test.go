@@ -53,7 +53,10 @@ func holdSession(t *testing.T, url, said string, patience time.Duration) {
 
 	x.keys("which part fails first?", "Enter")
 	x.shows("› which part fails first?")
-	x.until("the answer to the question", func(s string) bool { return strings.Count(s, "done in") > 0 && !strings.Contains(s, "waiting") })
+	x.until("the end of the second turn", func(s string) bool {
+		_, after, ok := strings.Cut(s, "› which part fails first?")
+		return ok && strings.Contains(after, "done in")
+	})
 	x.keys("C-c") // idle: leaves
 	x.shows("(go on with: cf ultrathink --session ")
 	x.state("alternate=0 cursor=1 mouse=00")
