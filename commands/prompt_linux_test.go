@@ -27,7 +27,9 @@ func TestPromptEditOnATerminal(t *testing.T) {
 	x.keys("fg", "Enter")
 	x.until("the editor is back", func(s string) bool { return strings.Count(s, "cf prompt edit system") == 2 })
 	x.keys("My own words.", "Enter")
-	x.until("cf has ended", func(s string) bool { return strings.HasSuffix(strings.TrimSpace(s), "\n#") || strings.HasSuffix(strings.TrimSpace(s), "\n$") })
+	x.until("cf has ended", func(s string) bool {
+		return strings.HasSuffix(strings.TrimSpace(s), "\n#") || strings.HasSuffix(strings.TrimSpace(s), "\n$")
+	})
 	x.keys("echo ended with $?", "Enter")
 	x.shows("ended with 0")
 	raw, err := os.ReadFile(filepath.Join(home, ".config", "cf", "prompts", "system.md.tmpl"))

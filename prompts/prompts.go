@@ -48,20 +48,32 @@ type Section struct {
 // only given a title (measured with SmolLM2-135M).
 var (
 	Analysed = []Section{
-		{"reasoning", "Reasoning", "What does the task ask for, what is hard about it, and which choice would you make?",
-			[]string{"reasoning", "analysis", "rationale", "thinking", "thought process", "thoughts"}},
-		{"plan", "Implementation Plan", "What should be built first, second and third?",
-			[]string{"implementation plan", "plan", "implementation", "implementation steps", "plan of implementation", "roadmap"}},
-		{"strategy", "Code Strategy", "Which modules and functions does the code need, and how do they call each other?",
-			[]string{"code strategy", "coding strategy", "strategy", "code structure", "code design", "code"}},
+		{
+			"reasoning", "Reasoning", "What does the task ask for, what is hard about it, and which choice would you make?",
+			[]string{"reasoning", "analysis", "rationale", "thinking", "thought process", "thoughts"},
+		},
+		{
+			"plan", "Implementation Plan", "What should be built first, second and third?",
+			[]string{"implementation plan", "plan", "implementation", "implementation steps", "plan of implementation", "roadmap"},
+		},
+		{
+			"strategy", "Code Strategy", "Which modules and functions does the code need, and how do they call each other?",
+			[]string{"code strategy", "coding strategy", "strategy", "code structure", "code design", "code"},
+		},
 	}
 	Assessed = []Section{
-		{"value", "Business Value", "Who gains from this, and what does it save or earn?",
-			[]string{"business value", "business values", "value", "business impact", "business case", "benefits"}},
-		{"telemetry", "Telemetry Points", "Which numbers and events should be measured and logged while it runs, and which of them should raise an alarm?",
-			[]string{"telemetry points", "telemetry", "telemetry point", "metrics", "observability", "monitoring"}},
-		{"validation", "Validation", "Which tests show that it works, and which failures should they try?",
-			[]string{"validation", "validation plan", "testing", "tests", "verification", "validation strategy"}},
+		{
+			"value", "Business Value", "Who gains from this, and what does it save or earn?",
+			[]string{"business value", "business values", "value", "business impact", "business case", "benefits"},
+		},
+		{
+			"telemetry", "Telemetry Points", "Which numbers and events should be measured and logged while it runs, and which of them should raise an alarm?",
+			[]string{"telemetry points", "telemetry", "telemetry point", "metrics", "observability", "monitoring"},
+		},
+		{
+			"validation", "Validation", "Which tests show that it works, and which failures should they try?",
+			[]string{"validation", "validation plan", "testing", "tests", "verification", "validation strategy"},
+		},
 	}
 )
 

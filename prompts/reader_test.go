@@ -12,15 +12,19 @@ func TestReadSections(t *testing.T) {
 		reply string
 		want  map[string]string
 	}{
-		"hashes": {"# Reasoning\na b.\n## Implementation Plan\nc.\n### Code Strategy\nd.",
-			map[string]string{"reasoning": "a b.", "plan": "c.", "strategy": "d."}},
+		"hashes": {
+			"# Reasoning\na b.\n## Implementation Plan\nc.\n### Code Strategy\nd.",
+			map[string]string{"reasoning": "a b.", "plan": "c.", "strategy": "d."},
+		},
 		"bold and colon":     {"**Reasoning:** a.\n**Plan**:\nb.", map[string]string{"reasoning": "a.", "plan": "b."}},
 		"numbered":           {"1. Reasoning\na.\n2) CODE STRATEGY: b.", map[string]string{"reasoning": "a.", "strategy": "b."}},
 		"synonym":            {"Analysis:\na.\nRoadmap\nb.", map[string]string{"reasoning": "a.", "plan": "b."}},
 		"brackets":           {"## Reasoning (why)\na.", map[string]string{"reasoning": "a."}},
 		"word in a sentence": {"## Reasoning\nPlan the work well.\nCode is data.", map[string]string{"reasoning": "Plan the work well.\nCode is data."}},
-		"fence": {"## Reasoning\n```sh\n# Plan\n```\nx.\n## Plan\ny.",
-			map[string]string{"reasoning": "```sh\n# Plan\n```\nx.", "plan": "y."}},
+		"fence": {
+			"## Reasoning\n```sh\n# Plan\n```\nx.\n## Plan\ny.",
+			map[string]string{"reasoning": "```sh\n# Plan\n```\nx.", "plan": "y."},
+		},
 		"long fence":   {"## Reasoning\n````\n```\n# Plan\n````\n", map[string]string{"reasoning": "````\n```\n# Plan\n````"}},
 		"twice":        {"## Plan\na.\n## Reasoning\nb.\n## Plan\nc.", map[string]string{"plan": "a.\nc.", "reasoning": "b."}},
 		"no heading":   {"just text.", map[string]string{"": "just text."}},

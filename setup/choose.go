@@ -16,10 +16,23 @@ var weight = []struct {
 	part  string // of the name or family, in lower case
 	times float64
 }{
-	{"qwen3-coder", 3}, {"qwen2.5-coder", 2.5}, {"devstral", 2.5}, {"deepseek-coder", 2}, {"codestral", 2},
-	{"qwen3", 2.5}, {"gpt-oss", 2.5}, {"gemma3", 2}, {"deepseek-r1", 1.5}, {"phi4", 1.5}, {"granite", 1.2}, {"coder", 2},
+	{"qwen3-coder", 3},
+	{"qwen2.5-coder", 2.5},
+	{"devstral", 2.5},
+	{"deepseek-coder", 2},
+	{"codestral", 2},
+	{"qwen3", 2.5},
+	{"gpt-oss", 2.5},
+	{"gemma3", 2},
+	{"deepseek-r1", 1.5},
+	{"phi4", 1.5},
+	{"granite", 1.2},
+	{"coder", 2},
 	// Older than its size suggests, or made for a test rather than for work.
-	{"codellama", 0.8}, {"llama2", 0.5}, {"tinyllama", 0.5}, {"smollm", 0.5},
+	{"codellama", 0.8},
+	{"llama2", 0.5},
+	{"tinyllama", 0.5},
+	{"smollm", 0.5},
 }
 
 // Fits tells whether a model of so many bytes runs in so much memory: its

@@ -161,8 +161,10 @@ func (j *job) fetchWheel(ctx context.Context) (string, error) {
 	stop := watchFolder(dir, newMeter(j.o.Events, stepPackage.ID, "bytes", 0, pkg.Bytes), pkg.Bytes)
 	args := append(pip[1:], "download", "--no-deps", "--only-binary=:all:", "--require-hashes", "--no-input", "--progress-bar=off",
 		"--disable-pip-version-check", "-r", wish, "-d", dir)
-	r, err := process.Run(ctx, process.Command{Path: pip[0], Args: args, Dir: dir, ParentDeath: syscall.SIGTERM,
-		Env: process.Setenv(j.o.Environ, "TMPDIR="+dir, "LC_ALL=C.UTF-8", "PIP_REQUIRE_VIRTUALENV=0")})
+	r, err := process.Run(ctx, process.Command{
+		Path: pip[0], Args: args, Dir: dir, ParentDeath: syscall.SIGTERM,
+		Env: process.Setenv(j.o.Environ, "TMPDIR="+dir, "LC_ALL=C.UTF-8", "PIP_REQUIRE_VIRTUALENV=0"),
+	})
 	stop()
 	if err != nil {
 		return "", fault.New(fault.Failed, CodeDownload, "%w: %s", err, r.Describe()).On("fetch model", pkg.Name)

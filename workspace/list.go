@@ -60,8 +60,10 @@ type Listing struct {
 // system unless a bound stopped the walk. The error is ctx's, or Under's:
 // CodeAbsent, CodeOutside, CodeNotRegular.
 func (t *Tree) List(ctx context.Context, o ListOptions) (*Listing, error) {
-	w := &walk{tree: t, ctx: ctx, out: &Listing{},
-		files: cmp.Or(o.FilesMax, FilesMax), entries: cmp.Or(o.EntriesMax, EntriesMax)}
+	w := &walk{
+		tree: t, ctx: ctx, out: &Listing{},
+		files: cmp.Or(o.FilesMax, FilesMax), entries: cmp.Or(o.EntriesMax, EntriesMax),
+	}
 	under := path.Clean(cmp.Or(o.Under, "."))
 	if t.Kind(under) != "folder" {
 		if _, err := t.root.Stat(clean(under)); err != nil {

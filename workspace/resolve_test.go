@@ -45,7 +45,7 @@ func TestResolve(t *testing.T) {
 		if err == nil {
 			continue
 		}
-		if fault.KindOf(err) != fault.Usage || len(err.Error()) > 400 || strings.ContainsAny(err.Error(), "\x00\xff") {
+		if fault.KindOf(err) != fault.Usage || len(err.Error()) > 400 || strings.Contains(err.Error(), "\x00") || strings.Contains(err.Error(), "\xff") {
 			t.Errorf("Resolve(%.40q): kind %s, error %.500q", tt.arg, fault.KindOf(err), err)
 		}
 	}

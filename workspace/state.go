@@ -20,8 +20,10 @@ const stateIgnore = "# Made by cf. Nothing here belongs in a commit.\n*\n"
 // are safe.
 func StateDir(t *Tree) (string, error) {
 	fail := func(err error) (string, error) {
-		return "", &fault.Error{Kind: fault.Failed, Code: CodeNoState, Op: "make state folder",
-			Who: quote(filepath.Join(t.dir, StateName)), Err: err}
+		return "", &fault.Error{
+			Kind: fault.Failed, Code: CodeNoState, Op: "make state folder",
+			Who: quote(filepath.Join(t.dir, StateName)), Err: err,
+		}
 	}
 	if err := t.root.Mkdir(StateName, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fail(err)

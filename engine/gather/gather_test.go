@@ -186,8 +186,10 @@ func TestAbsentAndSkipped(t *testing.T) {
 		Task:     "with Node.js, e.g. v1.2, Erlang/OTP and fmt.Println: bin.md huge.md .env notes.md passwd.md pipe.md, /etc/hosts.md https://x.org/page.md",
 		Contexts: []string{"existing bitactor-reqs.md implementation", " "},
 	})
-	want := map[string]string{"bin.md": "skipped", "huge.md": "skipped", ".env": "skipped", "notes.md": "skipped", "bitactor-reqs.md": "absent",
-		"/etc/hosts.md": "skipped", "page.md": "", "Node.js": "", "fmt.Println": "", "Erlang/OTP": "", "e.g": "", "v1.2": ""}
+	want := map[string]string{
+		"bin.md": "skipped", "huge.md": "skipped", ".env": "skipped", "notes.md": "skipped", "bitactor-reqs.md": "absent",
+		"/etc/hosts.md": "skipped", "page.md": "", "Node.js": "", "fmt.Println": "", "Erlang/OTP": "", "e.g": "", "v1.2": "",
+	}
 	for path, st := range want {
 		if got := state(c, path); got != st {
 			t.Errorf("%s: %q, want %q", path, got, st)

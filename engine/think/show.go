@@ -39,8 +39,10 @@ func (t *Thinker) render(ctx context.Context, in Input) ([]event.Prompt, error) 
 		}
 		// What the model replied before stands in front of it: only the new
 		// message is known.
-		out = append(out, event.Prompt{Name: q.name, Tokens: t.Counter.Count(q.text), Exact: t.Counter.Exact(),
-			Text: "(the conversation so far, then)\n" + labelled([]llm.Message{{Role: llm.User, Content: q.text}})})
+		out = append(out, event.Prompt{
+			Name: q.name, Tokens: t.Counter.Count(q.text), Exact: t.Counter.Exact(),
+			Text: "(the conversation so far, then)\n" + labelled([]llm.Message{{Role: llm.User, Content: q.text}}),
+		})
 	}
 	return out, nil
 }

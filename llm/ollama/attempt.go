@@ -28,7 +28,6 @@ type attempt struct {
 	pieces         int // lines that carried text: a token each, or several
 	thoughts       int // of these, lines that carried thought
 	unmeasured     int // bytes of text since least was brought up to date
-	measured       int // bytes whose tokens are in least
 	least          int // tokens that the text has at least
 
 	last   api.ChatResponse // the line with the end mark

@@ -195,6 +195,10 @@ func (v *conversation) prepare(ctx context.Context) (err error) {
 	return nil
 }
 
+// afterCut is how long a server that broke off is left alone before it is asked
+// again.
+const afterCut = time.Second
+
 // persist tries until a reply stands or its fault is one that stays.
 func (v *conversation) persist(ctx context.Context, prefix *api.Message, budget int) (*attempt, error) {
 	died, busy := 0, 0
@@ -220,6 +224,11 @@ func (v *conversation) persist(ctx context.Context, prefix *api.Message, budget 
 			if v.given {
 				v.request.Restart()
 				v.given = false
+			}
+			// A server that died takes a moment to come back: the private one is
+			// started again within half a second.
+			if v.client.pause(ctx, afterCut) != nil {
+				return a, wire.Interruption(ctx, protocol.Name, v.client.URL())
 			}
 		default:
 			return a, err

@@ -46,8 +46,10 @@ func TestCountIsWhatTheRealServerReports(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			one := []llm.Message{{Role: llm.User, Content: text}}
 			turns := []llm.Message{
-				{Role: llm.System, Content: "You are careful. " + text}, {Role: llm.User, Content: "First."},
-				{Role: llm.Assistant, Content: "An answer: " + text}, {Role: llm.User, Content: text + "\nSecond."},
+				{Role: llm.System, Content: "You are careful. " + text},
+				{Role: llm.User, Content: "First."},
+				{Role: llm.Assistant, Content: "An answer: " + text},
+				{Role: llm.User, Content: text + "\nSecond."},
 			}
 			for i, messages := range [][]llm.Message{one, turns} {
 				if i > 0 && name != "plain" && name != "unicode" && name != "specials" {

@@ -186,8 +186,10 @@ func TestEstimateIsCalibrated(t *testing.T) {
 		t.Errorf("no count taught something: %+v", p)
 	}
 	// A thinking model under a schema reads its thought as a prompt too.
-	v = &conversation{request: llm.Request{Schema: []byte("{}")}, served: &served{model: llm.Model{Thinking: true}},
-		prompt: prompt{ids: []int32{1}, tokens: 100}, call: event.Call{PromptTokens: 900}}
+	v = &conversation{
+		request: llm.Request{Schema: []byte("{}")}, served: &served{model: llm.Model{Thinking: true}},
+		prompt: prompt{ids: []int32{1}, tokens: 100}, call: event.Call{PromptTokens: 900},
+	}
 	if v.judge(&p); p != before {
 		t.Errorf("a second run taught something: %+v", p)
 	}

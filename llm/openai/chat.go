@@ -125,7 +125,7 @@ func (s *session) run(ctx context.Context) (llm.Reply, error) {
 		},
 	}
 	request := client.ChatCompletionRequest{
-		Model: r.Model, MaxTokens: r.MaxTokens, Stop: r.Stop, Stream: true,
+		Model: r.Model, Stop: r.Stop, Stream: true, // max_tokens is set above
 		StreamOptions: &client.StreamOptions{IncludeUsage: true},
 	}
 	if r.Schema != nil {

@@ -137,7 +137,7 @@ func encodeValue(v attribute.Value) object {
 		}
 		return object{"arrayValue": object{"values": values}}
 	}
-	return object{"stringValue": v.Emit()}
+	return object{"stringValue": v.String()}
 }
 
 func nanos(t time.Time) string { return strconv.FormatInt(t.UnixNano(), 10) }

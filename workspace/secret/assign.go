@@ -20,8 +20,10 @@ var credentialWords = map[byte][]string{
 	'k': {"key"},
 }
 
-var keyPrefixes = []string{"api", "access", "secret", "private", "encryption", "signing", "auth", "account", "master", "shared",
-	"service", "storage", "license", "client", "app", "session"}
+var keyPrefixes = []string{
+	"api", "access", "secret", "private", "encryption", "signing", "auth", "account", "master", "shared",
+	"service", "storage", "license", "client", "app", "session",
+}
 
 // operator matches what stands between the word and its value in the many
 // spellings of NAME = VALUE.

@@ -60,12 +60,26 @@ var byName = map[string]string{
 }
 
 var byPattern = []struct{ pattern, why string }{
-	{".env.*", environment}, {"*.env", environment},
-	{"*.pem", privateKey}, {"*.key", privateKey}, {"*.ppk", privateKey},
-	{"*.p12", keyStore}, {"*.pfx", keyStore}, {"*.jks", keyStore}, {"*.keystore", keyStore}, {"*.kdbx", keyStore}, {"*.bks", keyStore},
-	{"*.kubeconfig", "cluster login"}, {"*.tfvars", "variables with secrets"}, {"*.tfvars.json", "variables with secrets"},
-	{"*.secret.exs", "secrets"}, {"client_secret*.json", login}, {"*service-account*.json", login}, {"*service_account*.json", login},
-	{"*.secret", "secrets"}, {"*.secrets", "secrets"},
+	{".env.*", environment},
+	{"*.env", environment},
+	{"*.pem", privateKey},
+	{"*.key", privateKey},
+	{"*.ppk", privateKey},
+	{"*.p12", keyStore},
+	{"*.pfx", keyStore},
+	{"*.jks", keyStore},
+	{"*.keystore", keyStore},
+	{"*.kdbx", keyStore},
+	{"*.bks", keyStore},
+	{"*.kubeconfig", "cluster login"},
+	{"*.tfvars", "variables with secrets"},
+	{"*.tfvars.json", "variables with secrets"},
+	{"*.secret.exs", "secrets"},
+	{"client_secret*.json", login},
+	{"*service-account*.json", login},
+	{"*service_account*.json", login},
+	{"*.secret", "secrets"},
+	{"*.secrets", "secrets"},
 }
 
 // byFolder holds folders of which all files count, but for those named.

@@ -65,8 +65,10 @@ func compile() []rule {
 		{"1password-service-account-token", "ops_eyJ", `\bops_eyJ[a-zA-Z0-9+/]{250,}={0,3}`, nil},
 		{"telegram-bot-api-token", ":A", `\b[0-9]{8,10}:AA[a-zA-Z0-9_-]{33}\b`, nil},
 		{"jwt", "eyJ", `\beyJ[a-zA-Z0-9_-]{15,}\.eyJ[a-zA-Z0-9_-]{15,}\.[a-zA-Z0-9_-]{10,}={0,2}`, nil},
-		{"authorization", "Bearer Basic bearer basic",
-			`(?i)\bauthorization["']?\s*[:=,]\s*\\?["'` + "`" + `]?(?:bearer|basic|token)\s+([A-Za-z0-9._~+/-]{16,}={0,2})`, placeholder},
+		{
+			"authorization", "Bearer Basic bearer basic",
+			`(?i)\bauthorization["']?\s*[:=,]\s*\\?["'` + "`" + `]?(?:bearer|basic|token)\s+([A-Za-z0-9._~+/-]{16,}={0,2})`, placeholder,
+		},
 		{"url-password", "://", `[a-zA-Z][a-zA-Z0-9+.-]*://[^\s:/@"'<>\[\]{}$]{0,64}:([^\s:/@"'<>\[\]{}$]{3,128})@[\w\[]`, placeholder},
 	}
 	rules := make([]rule, len(table))
