@@ -21,7 +21,7 @@ demo: build ## set this machine up and let a real model answer a real task
 	@go -C tools run ./demo -cf $(CF) -project $(CURDIR)/testdata/demo
 
 test: build test-packages ## all tests, with a real model server and a real model
-	@tools/with-server.sh $(CF) go test ./...
+	@tools/with-server.sh $(CF) go test -timeout 20m ./...
 
 ##@ Build
 .PHONY: build install
@@ -41,7 +41,7 @@ lint: ## formatting, vet and golangci-lint
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
 
 race: build ## the tests that need no model, under the race detector
-	go test -race ./...
+	go test -race -timeout 20m ./...
 
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME (30s)
