@@ -27,12 +27,31 @@ func (a *App) Connect(ctx context.Context, model string) (*Backend, error) {
 	if model == "" {
 		model = c.Model
 	}
-	server, err := a.locate(ctx, c, true)
+	b, server, err := a.connect(ctx, c, model)
+	if err != nil && server.Source == setup.Private && lost(err) {
+		// It ended between being found and being asked: there is another by now, or
+		// one is started.
+		b, server, err = a.connect(ctx, c, model)
+	}
 	if err != nil {
 		return nil, err
 	}
 	for _, w := range server.Warnings {
 		a.Events().Emit(event.Note{Level: "warn", Text: w})
+	}
+	return b, nil
+}
+
+// lost tells whether a server that answered a moment ago is gone.
+func lost(err error) bool {
+	return fault.KindOf(err) == fault.Unreachable || fault.CodeOf(err) == llm.CodeCut
+}
+
+// connect tries once. The server is set as soon as one was found.
+func (a *App) connect(ctx context.Context, c *config.Config, model string) (*Backend, setup.Server, error) {
+	server, err := a.locate(ctx, c, true)
+	if err != nil {
+		return nil, server, err
 	}
 	b := &Backend{Release: func() {}}
 	if server.Source == setup.Private {
@@ -40,9 +59,9 @@ func (a *App) Connect(ctx context.Context, model string) (*Backend, error) {
 	}
 	if err := a.prepare(ctx, c, b, server, model); err != nil {
 		b.Release()
-		return nil, err
+		return nil, server, err
 	}
-	return b, nil
+	return b, server, nil
 }
 
 // prepare chooses the model and asks the server all that a verb needs of it.

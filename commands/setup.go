@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -135,7 +136,8 @@ func (a *App) setupOptions() (setup.Options, error) {
 		Paths: a.setupPaths(), Environ: a.Env.Environ, Host: host, PrivateOnly: private, Remote: c.AllowRemoteHosts, Model: c.Model,
 		Offline: c.Offline, Yes: a.Yes, Events: a.Events(), Serve: serve,
 		Provider: func(url string) (llm.Provider, error) {
-			return ollama.New(ollama.Options{URL: url, AllowRemote: c.AllowRemoteHosts, Events: a.Events()})
+			// It answered when it was found: from here on it may take its time.
+			return ollama.New(ollama.Options{URL: url, AllowRemote: c.AllowRemoteHosts, Events: a.Events(), Limits: ollama.Limits{Greet: 20 * time.Second}})
 		},
 	}
 	if a.Env.StdinTTY && a.Env.StderrTTY && !a.JSON {
