@@ -27,10 +27,10 @@ test: build test-packages ## all tests, with a real model server and a real mode
 .PHONY: build install
 build: ## build bin/cf
 	@mkdir -p bin
-	@go build -trimpath -ldflags '-s -w -X github.com/bitactor/cf/commands.version=$(VERSION)' -o $(CF) ./cmd/cf
+	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X github.com/bitactor/cf/commands.version=$(VERSION)' -o $(CF) ./cmd/cf
 
 install: ## install cf into go's bin folder
-	go install -trimpath -ldflags '-s -w -X github.com/bitactor/cf/commands.version=$(VERSION)' ./cmd/cf
+	CGO_ENABLED=0 go install -trimpath -ldflags '-s -w -X github.com/bitactor/cf/commands.version=$(VERSION)' ./cmd/cf
 
 ##@ Check
 .PHONY: lint race fuzz guide test-packages

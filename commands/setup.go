@@ -92,8 +92,10 @@ func newSetupCmd(a *App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, w := range report.Server.Warnings {
-				a.Events().Emit(event.Note{Level: "warn", Text: w})
+			for _, w := range append(report.Server.Warnings, report.Server.Exposure()) {
+				if w != "" {
+					a.Events().Emit(event.Note{Level: "warn", Text: w})
+				}
 			}
 			a.Events().Emit(SetupDone{report})
 			return nil

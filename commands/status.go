@@ -162,6 +162,9 @@ func (a *App) askServer(ctx context.Context, s *Status) error {
 		return err
 	}
 	s.Server.URL, s.Server.Source, s.Server.Version, s.Server.Warnings = server.URL, server.Source, server.Version, server.Warnings
+	if text := server.Exposure(); text != "" {
+		s.Server.Warnings = append(s.Server.Warnings, text)
+	}
 	provider, err := a.open(c, server)
 	if err != nil {
 		return err

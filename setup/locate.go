@@ -175,10 +175,17 @@ func finish(s Server) Server {
 	if olderThan(s.Version, safeVersion) {
 		s.Warnings = append(s.Warnings, "Ollama "+s.Version+" has known security faults; update it to "+safeVersion+" or later")
 	}
-	if u, err := url.Parse(s.URL); err == nil && loopback(u.Hostname()) && listensBeyondLoopback(u.Port()) {
-		s.Warnings = append(s.Warnings, "the server at "+s.URL+" accepts connections from other machines, without a password; start it with OLLAMA_HOST=127.0.0.1")
-	}
 	return s
+}
+
+// Exposure returns a warning if the server, reached over loopback, listens to
+// other machines too; else "". It reads the system's table of sockets, which
+// takes milliseconds: for those who report on the machine.
+func (s Server) Exposure() string {
+	if u, err := url.Parse(s.URL); err == nil && loopback(u.Hostname()) && listensBeyondLoopback(u.Port()) {
+		return "the server at " + s.URL + " accepts connections from other machines, without a password; start it with OLLAMA_HOST=127.0.0.1"
+	}
+	return ""
 }
 
 // safeVersion is the first without the faults of CVE-2026-7482.

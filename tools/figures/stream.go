@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -42,7 +43,12 @@ func measureStream(cf string) ([]figure, error) {
 	}
 	defer os.RemoveAll(dir)
 	ask := []string{cf, "ask", "--json", "--temperature", "0", "--seed", "1", question}
-	body, err := captureBody(dir, server, ask)
+	bodies, err := os.MkdirTemp("", "cf-figures-") // apart: cf reads what lies in its folder
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(bodies)
+	body, err := captureBody(dir, bodies, server, ask)
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +68,9 @@ func measureStream(cf string) ([]figure, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cf: %w", err)
 		}
+		if ours.pieces != bare.pieces {
+			return nil, fmt.Errorf("cf streamed %d pieces and curl %d: not the same request", ours.pieces, bare.pieces)
+		}
 		if i > 0 {
 			ratio = append(ratio, ours.rate/bare.rate)
 			later = append(later, float64(ours.first-bare.first)/float64(time.Millisecond))
@@ -76,9 +85,9 @@ func measureStream(cf string) ([]figure, error) {
 	}, nil
 }
 
-// captureBody runs cf once through a proxy and returns a file with the body of
-// its chat request.
-func captureBody(dir, server string, ask []string) (string, error) {
+// captureBody runs cf once in dir, through a proxy, and returns a file in bodies
+// with the body of its chat request.
+func captureBody(dir, bodies, server string, ask []string) (string, error) {
 	target, err := url.Parse(server)
 	if err != nil {
 		return "", err
@@ -110,7 +119,7 @@ func captureBody(dir, server string, ask []string) (string, error) {
 	if body == nil {
 		return "", errors.New("cf sent no chat request")
 	}
-	file := dir + "/body.json"
+	file := filepath.Join(bodies, "body.json")
 	return file, os.WriteFile(file, body, 0o600)
 }
 
