@@ -1,0 +1,269 @@
+/* ring.h: bounded rings of signals, in place.
+ *
+ * A ring is one piece of memory, BA_RING_BYTES of indices and then the slots,
+ * without pointers: it may lie in C memory, in Go memory or in a mapping.
+ *
+ * Calling sequence
+ *   producer:  reserve -> fill the slots of the span -> commit
+ *   consumer:  peek -> read the slots of the span -> release
+ * push and pop copy one signal and do the whole sequence. Every successful
+ * reserve is followed by exactly one commit and every successful peek by exactly
+ * one release (a count of 0 gives up); builds with BA_DEBUG=1 answer BA_EBUSY to
+ * a second reserve or peek in between, which is also what a second producer or
+ * consumer gets when it overlaps the first.
+ *
+ * Threading
+ *   ba_spsc_*  one producer and one consumer at a time (the role may move between
+ *              threads that synchronise by other means)
+ *   ba_mpsc_*  any number of producers, one consumer at a time
+ *   ba_ring_close, ba_ring_depth and the counters: any thread
+ *
+ * Memory order of each field (S = SPSC, M = MPSC)
+ *   magic .. start   written by ba_ring_init; read plainly
+ *   closed       S   release by ba_ring_close, relaxed by the producer, acquire by the consumer before tail
+ *   tail         S   release by commit, acquire by peek, relaxed by the producer
+ *   head         S   release by release, acquire by reserve, relaxed by the consumer
+ *   claim        M   compare-and-swap by reserve, relaxed (the turns carry the order), acquire by peek;
+ *                    its top bit is the closed flag, so no reservation can begin after the close, and
+ *                    its other 63 bits never wrap, so no stale compare-and-swap can succeed
+ *   taken        M   release by release, acquire by reserve when it finds no free slot
+ *   turn (slot)  M   release by commit and by release, acquire by reserve and by peek
+ *   limit, tail_seen, turn_seen: their side's own, plain
+ *   overflow, depth_max: relaxed
+ *
+ * Indices are free-running 32-bit counters that wrap, so they are only ever
+ * compared through their unsigned difference. The turn of a free slot of an MPSC
+ * ring is the position that may fill it, and of a filled one that position + 1
+ * (D. Vyukov's bounded queue:
+ * https://www.1024cores.net/home/lock-free-algorithms/queues/bounded-mpmc-queue).
+ * That each side keeps what it last saw of the other's index is from
+ * https://github.com/rigtorp/SPSCQueue.
+ */
+#ifndef BITACTOR_RING_H
+#define BITACTOR_RING_H
+
+#include "error.h"
+#include "signal.h"
+
+#ifndef BA_DEBUG
+#define BA_DEBUG 0 /* 1: overlap checks of rings, poisoning of pools */
+#endif
+#ifndef BA_API
+#define BA_API /* static in the amalgamation's own tests */
+#endif
+
+/* A branch that is rarely taken, and a function that is better called than
+ * inlined: where it costs, the common way is kept short. */
+#define BA_RARE(condition) __builtin_expect(!!(condition), 0)
+#define BA_APART __attribute__((noinline))
+
+#define BA_RING_MAGIC 0x52414942u /* "BIAR" */
+#define BA_RING_BYTES 384u        /* indices: three pairs of cache lines */
+#define BA_RING_SLOTS_MIN 2u
+#define BA_RING_SLOTS_MAX (1u << 24)
+#define BA_CLAIM_CLOSED (UINT64_C(1) << 63)
+
+enum ba_ring_mode { BA_SPSC = 1, BA_MPSC = 2 };
+
+/* A run of adjacent slots: slot[0] to slot[count - 1], at the positions from
+ * [first]. It never crosses the end of the ring, so near it a span is shorter than
+ * what is free or waiting. */
+struct ba_span {
+    struct ba_signal *slot;
+    uint32_t first;
+    uint32_t count;
+};
+
+struct ba_ring {
+    uint32_t magic;           /* BA_RING_MAGIC */
+    uint32_t mode;            /* enum ba_ring_mode */
+    uint32_t slots;           /* a power of two */
+    uint32_t mask;            /* slots - 1 */
+    ba_atomic32 closed;       /* 1 after ba_ring_close */
+    uint32_t start;           /* where the counters began */
+    uint8_t pad_shared[104];
+    /* the producer's pair of lines */
+    ba_atomic32 tail;         /* next position to fill (S) */
+    uint32_t limit;           /* the position that tail may not pass, from the head last seen (S) */
+    ba_atomic32 producing;    /* debug builds: 1 between reserve and commit (S) */
+    uint32_t zero_producer;
+    ba_atomic64 claim;        /* next position to claim (its low 32 bits), and the closed flag (M) */
+    ba_atomic64 overflow;     /* reserves answered with BA_EFULL */
+    uint8_t pad_producer[96];
+    /* the consumer's pair of lines */
+    ba_atomic32 head;         /* next position to take (S) */
+    uint32_t tail_seen;       /* the tail that the consumer last saw (S) */
+    ba_atomic32 consuming;    /* debug builds: 1 between peek and release */
+    ba_atomic32 depth_max;    /* the most signals that the consumer found waiting (M: or claimed) */
+    ba_atomic32 taken;        /* next position to take (M) */
+    uint32_t turn_seen;       /* the end of the committed slots that the consumer last saw (M) */
+    uint8_t pad_consumer[104];
+    struct ba_signal slot[];
+};
+
+_Static_assert(sizeof(struct ba_ring) == BA_RING_BYTES, "indices are three pairs of lines");
+_Static_assert(offsetof(struct ba_ring, closed) == 16, "closed at 16");
+_Static_assert(offsetof(struct ba_ring, tail) == 128, "tail at 128");
+_Static_assert(offsetof(struct ba_ring, claim) == 144, "claim at 144");
+_Static_assert(offsetof(struct ba_ring, head) == 256, "head at 256");
+_Static_assert(offsetof(struct ba_ring, slot) == BA_RING_BYTES, "slots follow the indices");
+
+/* ba_ring_bytes returns the bytes of a ring of [slots], or 0 when [slots] is not
+ * a power of two from BA_RING_SLOTS_MIN to BA_RING_SLOTS_MAX. */
+BA_API size_t ba_ring_bytes(uint32_t slots);
+
+/* ba_ring_init makes [memory] a ring and returns it through [out]. [start] is
+ * where the counters begin: 0, or near the maximum in tests of the wrap. The
+ * memory stays the caller's, who may drop it when both sides have stopped.
+ * BA_ENULL; BA_EALIGN: not aligned to 64; BA_EINVAL: slots or mode;
+ * BA_ERANGE: [bytes] is less than ba_ring_bytes(slots). */
+BA_API int ba_ring_init(void *memory, size_t bytes, uint32_t slots, uint32_t mode, uint32_t start,
+                        struct ba_ring **out);
+
+/* ba_ring_close refuses further reservations (BA_ECLOSED); what is committed can
+ * still be drained, after which the consumer gets BA_ECLOSED. On an SPSC ring
+ * that is final when the producer closed it; closed by anyone else, a reservation
+ * already begun may still land and a later peek finds it. On an MPSC ring it is
+ * final always. Closing twice is BA_OK. BA_ENULL, BA_EMODE. */
+BA_API int ba_ring_close(struct ba_ring *ring);
+
+/* ba_ring_depth stores the signals now committed or reserved in [out]: exact for
+ * a side that holds still, else a value between. BA_ENULL, BA_EMODE. */
+BA_API int ba_ring_depth(const struct ba_ring *ring, uint32_t *out);
+
+/* ba_slot returns the slot of a position. [ring] must be an initialised ring;
+ * any position is legal. */
+static inline struct ba_signal *ba_slot(struct ba_ring *ring, uint32_t position) {
+    return &ring->slot[position & ring->mask];
+}
+
+/* ba_span_at makes the span of up to [count] slots from [first]. */
+static inline void ba_span_at(struct ba_ring *ring, uint32_t first, uint32_t count, struct ba_span *out) {
+    if (count > 1) {
+        uint32_t to_end = ring->slots - (first & ring->mask);
+        if (count > to_end) count = to_end;
+    }
+    out->slot = ba_slot(ring, first);
+    out->first = first;
+    out->count = count;
+}
+
+/* ba_spsc_reserve gives the producer up to [want] slots to fill: as many as are
+ * free, at least one. BA_ENULL, BA_EINVAL: want is 0, BA_EMODE, BA_ECLOSED,
+ * BA_EFULL: none free (counted in overflow), BA_EBUSY. */
+static inline int ba_spsc_reserve(struct ba_ring *ring, uint32_t want, struct ba_span *out) {
+    if (ring == NULL || out == NULL) return BA_ENULL;
+    if (want == 0) return BA_EINVAL;
+    if (ba_relaxed32(&ring->closed) != 0) return BA_ECLOSED;
+    uint32_t tail = ba_relaxed32(&ring->tail);
+    uint32_t room = ring->limit - tail;
+    if (room < want) {
+        /* limit == tail in a ring that is not SPSC, so all wrong use comes here */
+        if (ring->mode != BA_SPSC) return BA_EMODE;
+        ring->limit = ba_acquire32(&ring->head) + ring->slots;
+        room = ring->limit - tail;
+        if (room == 0) {
+            ba_add_owned64(&ring->overflow, 1);
+            return BA_EFULL;
+        }
+        if (room < want) want = room;
+    }
+#if BA_DEBUG
+    if (ba_swap_acquire32(&ring->producing, 1) != 0) return BA_EBUSY;
+#endif
+    ba_span_at(ring, tail, want, out);
+    return BA_OK;
+}
+
+/* ba_spsc_commit publishes the first [count] slots of the reservation; 0 gives
+ * it up. BA_ENULL, BA_ERANGE: more than can have been reserved (always, of a ring
+ * that is not SPSC). */
+static inline int ba_spsc_commit(struct ba_ring *ring, uint32_t count) {
+    if (ring == NULL) return BA_ENULL;
+    uint32_t tail = ba_relaxed32(&ring->tail);
+    if (count > ring->limit - tail) return BA_ERANGE;
+    ba_release32(&ring->tail, tail + count);
+#if BA_DEBUG
+    ba_release32(&ring->producing, 0);
+#endif
+    return BA_OK;
+}
+
+/* ba_spsc_peek shows the consumer up to [want] waiting signals, at least one.
+ * BA_ENULL, BA_EINVAL: want is 0, BA_EMODE, BA_EEMPTY, BA_ECLOSED: empty and
+ * closed, BA_EBUSY. */
+static inline int ba_spsc_peek(struct ba_ring *ring, uint32_t want, struct ba_span *out) {
+    if (ring == NULL || out == NULL) return BA_ENULL;
+    if (want == 0) return BA_EINVAL;
+    uint32_t head = ba_relaxed32(&ring->head);
+    uint32_t waiting = ring->tail_seen - head;
+    if (waiting < want) {
+        /* tail_seen == head in a ring that is not SPSC, so all wrong use comes here */
+        if (ring->mode != BA_SPSC) return BA_EMODE;
+        /* closed before tail: what was committed before the close is then seen */
+        uint32_t closed = ba_acquire32(&ring->closed);
+        ring->tail_seen = ba_acquire32(&ring->tail);
+        waiting = ring->tail_seen - head;
+        if (waiting == 0) return closed != 0 ? BA_ECLOSED : BA_EEMPTY;
+        if (waiting > ba_relaxed32(&ring->depth_max)) ba_set_relaxed32(&ring->depth_max, waiting);
+        if (waiting < want) want = waiting;
+    }
+#if BA_DEBUG
+    if (ba_swap_acquire32(&ring->consuming, 1) != 0) return BA_EBUSY;
+#endif
+    ba_span_at(ring, head, want, out);
+    return BA_OK;
+}
+
+/* ba_spsc_release_to hands back the slots before [position], which the caller
+ * knows to be peeked. [ring] must be an SPSC ring. */
+static inline void ba_spsc_release_to(struct ba_ring *ring, uint32_t position) {
+    ba_release32(&ring->head, position);
+#if BA_DEBUG
+    ba_release32(&ring->consuming, 0);
+#endif
+}
+
+/* ba_spsc_release hands the first [count] slots of the last peek back to the
+ * producer; they may not be read after it. BA_ENULL, BA_ERANGE: more than can have
+ * been peeked (always, of a ring that is not SPSC). */
+static inline int ba_spsc_release(struct ba_ring *ring, uint32_t count) {
+    if (ring == NULL) return BA_ENULL;
+    uint32_t head = ba_relaxed32(&ring->head);
+    if (count > ring->tail_seen - head) return BA_ERANGE;
+    ba_spsc_release_to(ring, head + count);
+    return BA_OK;
+}
+
+/* ba_spsc_push copies one signal in, ba_spsc_pop one out (its turn becomes 0).
+ * They cost more than filling in place; the codes are those of reserve and peek. */
+BA_API int ba_spsc_push(struct ba_ring *ring, const struct ba_signal *signal);
+BA_API int ba_spsc_pop(struct ba_ring *ring, struct ba_signal *out);
+
+/* ba_mpsc_reserve gives a producer up to [want] adjacent slots, at least one. All
+ * of them must be committed (a slot not wanted as BA_KIND_NONE): the consumer waits
+ * for them in order, so a producer that stops in between stops the ring. Lock-free:
+ * some producer always gets on. BA_ENULL, BA_EINVAL: want is 0, BA_EMODE,
+ * BA_ECLOSED, BA_EFULL. */
+BA_API int ba_mpsc_reserve(struct ba_ring *ring, uint32_t want, struct ba_span *out);
+
+/* ba_mpsc_commit publishes the [count] slots from position [first]: a whole
+ * reservation or its parts in any order. BA_ENULL, BA_EMODE, BA_ERANGE: a slot is
+ * not reserved or is committed already (nothing is published). */
+BA_API int ba_mpsc_commit(struct ba_ring *ring, uint32_t first, uint32_t count);
+
+/* ba_mpsc_peek shows the consumer up to [want] signals that are committed without
+ * a gap, at least one. BA_ENULL, BA_EINVAL: want is 0, BA_EMODE, BA_EEMPTY (also
+ * while the next slot is reserved and not yet committed), BA_ECLOSED: all drained
+ * and closed, BA_EBUSY. */
+BA_API int ba_mpsc_peek(struct ba_ring *ring, uint32_t want, struct ba_span *out);
+
+/* ba_mpsc_release hands the first [count] slots of the last peek back. BA_ENULL,
+ * BA_EMODE, BA_ERANGE. */
+BA_API int ba_mpsc_release(struct ba_ring *ring, uint32_t count);
+
+/* ba_mpsc_push and ba_mpsc_pop: one signal by copy, as in ba_spsc_push. */
+BA_API int ba_mpsc_push(struct ba_ring *ring, const struct ba_signal *signal);
+BA_API int ba_mpsc_pop(struct ba_ring *ring, struct ba_signal *out);
+
+#endif
