@@ -30,6 +30,8 @@ var mayImport = map[string][]string{
 	"commands/view":   {"event", "fault", "commands/view"},
 	"commands/config": {"event", "fault", "commands/config"},
 	"cmd":             {"commands"},
+	"core":            {"core"},
+	"bench":           {"core", "bench"},
 }
 
 // ownedImports are packages that only the named folders may use outside tests.

@@ -9,9 +9,23 @@ CORE_H     := $(CORE)/include/bitactor.h $(CORE)/include/signal.def $(wildcard $
 CORE_WARN  := -std=c11 -Wall -Wextra -Wconversion -Werror
 CORE_TEST  := $(CORE)/ctest/all.c $(CORE)/ctest/stress_test.c -I$(CORE)/include -I$(CORE)/ctest -D_DEFAULT_SOURCE -Wl,--wrap=malloc -pthread
 
+# The checksum makes the build see a change of C sources that cgo files include.
+CORE_SUM   := $(shell cat $(CORE_C) $(CORE_H) | cksum | cut -d' ' -f1)
+CORE_GO    := CGO_CFLAGS="-O2 -g -DBA_SOURCES=$(CORE_SUM)" go test
+
 ##@ Core
-.PHONY: test-core test-core-c test-core-san test-core-cover test-core-arm64
-test-core: test-core-c test-core-san test-core-cover test-core-arm64 ## all checks of the C core
+.PHONY: test-core test-core-c test-core-go test-core-san test-core-cover test-core-arm64
+test-core: test-core-c test-core-go test-core-san test-core-cover test-core-arm64 ## all checks of the C core
+
+# Go against C: every short sequence and 10^7 random steps; then with Go's own
+# checks of what C is given, under the race detector, and without cgo.
+test-core-go:
+	@cd $(CORE) && CORE_LONG=1 $(CORE_GO) -v -run 'Sequences' . | grep -E 'sequences|^(ok|FAIL|---)'
+	@cd $(CORE) && $(CORE_GO) ./...
+	@cd $(CORE) && GOEXPERIMENT=cgocheck2 $(CORE_GO) .
+	@cd $(CORE) && $(CORE_GO) -race .
+	@cd $(CORE) && CGO_ENABLED=0 go test .
+	@cd $(CORE) && GOARCH=arm64 CGO_ENABLED=0 go test -exec qemu-aarch64 .
 
 # Both compilers, with and without the debug checks, at the level that ships.
 test-core-c: $(CORE_BUILD)/.made

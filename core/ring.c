@@ -85,15 +85,16 @@ BA_API int ba_mpsc_reserve(struct ba_ring *ring, uint32_t want, struct ba_span *
     if (ring == NULL || out == NULL) return BA_ENULL;
     if (want == 0) return BA_EINVAL;
     if (ring->mode != BA_MPSC) return BA_EMODE;
+    struct ba_span span;
     uint64_t claim = ba_relaxed64(&ring->claim);
     for (;;) {
         if (claim >= BA_CLAIM_CLOSED) return BA_ECLOSED;
-        ba_span_at(ring, (uint32_t)claim, want, out);
+        ba_span_at(ring, (uint32_t)claim, want, &span);
         /* The consumer frees slots in order: when the last is free, all are. taken,
          * on a line that the consumer keeps writing, is read only otherwise. */
-        uint32_t last = out->first + out->count - 1;
-        if (ba_acquire32(&out->slot[out->count - 1].turn) != last) {
-            uint32_t room = room_at(ring, out->first);
+        uint32_t last = span.first + span.count - 1;
+        if (ba_acquire32(&span.slot[span.count - 1].turn) != last) {
+            uint32_t room = room_at(ring, span.first);
             uint64_t again = ba_relaxed64(&ring->claim);
             if (again != claim) { /* a stale position, so what was read for it says nothing */
                 claim = again;
@@ -103,9 +104,12 @@ BA_API int ba_mpsc_reserve(struct ba_ring *ring, uint32_t want, struct ba_span *
                 ba_add_shared64(&ring->overflow, 1);
                 return BA_EFULL;
             }
-            if (room < out->count) out->count = room;
+            if (room < span.count) span.count = room;
         }
-        if (ba_claim64(&ring->claim, &claim, claim + out->count)) return BA_OK;
+        if (ba_claim64(&ring->claim, &claim, claim + span.count)) {
+            *out = span;
+            return BA_OK;
+        }
     }
 }
 
