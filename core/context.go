@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/bitactor/cf/core/internal/order"
 	"github.com/bitactor/cf/core/ticks"
 )
 
@@ -127,7 +128,7 @@ func NewContext(c Config) (*Context, error) {
 	return x, nil
 }
 
-func (x *Context) unhandled(*Signal) { x.m.ignored.Store(x.m.ignored.Load() + 1) }
+func (x *Context) unhandled(*Signal) { order.Release64(&x.m.ignored, x.m.ignored.Load()+1) }
 
 // Free gives the context's memory back, its parts' with it.
 func (x *Context) Free() {
@@ -168,7 +169,7 @@ func (x *Context) Drain(r *Ring, most int) (int, error) {
 	} else {
 		x.observe(span.Slots)
 	}
-	x.m.batches.Store(x.m.batches.Load() + 1)
+	order.Release64(&x.m.batches, x.m.batches.Load()+1)
 	return len(span.Slots), r.Release(len(span.Slots))
 }
 
@@ -183,7 +184,7 @@ func (x *Context) run(signals []Signal) {
 			n++
 		}
 		count := &x.m.table[kind].count
-		count.Store(count.Load() + uint64(n))
+		order.Release64(count, count.Load()+uint64(n))
 		signals = signals[n:]
 	}
 }
@@ -213,8 +214,8 @@ func (x *Context) sample(signals []Signal) {
 	e := Event{Type: EventSample, Kind: signals[0].Kind, Count: 1, Timestamp: ticks.Now()}
 	x.handle(signals[:1])
 	e.Value = ticks.Now() - e.Timestamp
-	x.m.samples.Store(x.m.samples.Load() + 1)
-	x.m.sampleTicks.Store(x.m.sampleTicks.Load() + e.Value)
+	order.Release64(&x.m.samples, x.m.samples.Load()+1)
+	order.Release64(&x.m.sampleTicks, x.m.sampleTicks.Load()+e.Value)
 	x.telemetry.Write(e)
 }
 
@@ -240,8 +241,8 @@ func (x *Context) observe(signals []Signal) {
 		return
 	}
 	took := ticks.Now() - begin
-	x.m.ticks.Store(x.m.ticks.Load() + took)
-	x.m.timed.Store(x.m.timed.Load() + uint64(len(batch)))
+	order.Release64(&x.m.ticks, x.m.ticks.Load()+took)
+	order.Release64(&x.m.timed, x.m.timed.Load()+uint64(len(batch)))
 	if x.m.flags&Events != 0 {
 		x.telemetry.Write(Event{Timestamp: begin, Value: took, Type: EventBatch, Kind: batch[0].Kind, Count: uint32(len(batch))})
 	}

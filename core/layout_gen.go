@@ -110,7 +110,7 @@ var errorTexts = [...]string{
 
 const (
 	sizeSignal              = 64
-	sizeRing                = 384
+	sizeRing                = 640
 	sizeEventSlot           = 32
 	sizeTelemetry           = 65664
 	sizePool                = 256
@@ -135,17 +135,17 @@ const (
 	offsetRingClosed        = 16
 	offsetRingStart         = 20
 	offsetRingTail          = 128
-	offsetRingLimit         = 132
-	offsetRingProducing     = 136
-	offsetRingClaim         = 144
-	offsetRingOverflow      = 152
-	offsetRingHead          = 256
-	offsetRingTailSeen      = 260
-	offsetRingConsuming     = 264
-	offsetRingDepthMax      = 268
-	offsetRingTaken         = 272
-	offsetRingTurnSeen      = 276
-	offsetRingSlot          = 384
+	offsetRingLimit         = 256
+	offsetRingProducing     = 260
+	offsetRingClaim         = 136
+	offsetRingOverflow      = 264
+	offsetRingHead          = 384
+	offsetRingTailSeen      = 512
+	offsetRingConsuming     = 520
+	offsetRingDepthMax      = 524
+	offsetRingTaken         = 388
+	offsetRingTurnSeen      = 516
+	offsetRingSlot          = 640
 	offsetTelemetryWritten  = 0
 	offsetTelemetrySlot     = 128
 	offsetEventSlotStamp    = 0

@@ -1,6 +1,11 @@
 package core
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/bitactor/cf/core/internal/order"
+)
 
 // roomAt returns the free slots from position as far as taken tells. The consumer
 // hands back turns first and taken last, so taken may be more than a ring behind
@@ -57,7 +62,7 @@ func (r *Ring) commitMPSC(first, count uint32) error {
 		}
 	}
 	for i := first; i != first+count; i++ {
-		atomic.StoreUint32(&r.slot(i).turn, i+1)
+		order.Release32((*atomic.Uint32)(unsafe.Pointer(&r.slot(i).turn)), i+1)
 	}
 	return nil
 }
@@ -97,8 +102,8 @@ func (r *Ring) releaseMPSC(count uint32) error {
 		return ErrRange
 	}
 	for i := taken; i != taken+count; i++ {
-		atomic.StoreUint32(&r.slot(i).turn, i+r.n)
+		order.Release32((*atomic.Uint32)(unsafe.Pointer(&r.slot(i).turn)), i+r.n)
 	}
-	r.h.taken.Store(taken + count)
+	order.Release32(&r.h.taken, taken+count)
 	return nil
 }

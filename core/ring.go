@@ -3,6 +3,8 @@ package core
 import (
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/bitactor/cf/core/internal/order"
 )
 
 // ringHeader is struct ba_ring without its slots; ring.h says who writes what.
@@ -12,21 +14,25 @@ type ringHeader struct {
 	start                    uint32
 	_                        [104]byte
 
-	tail      atomic.Uint32
+	tail  atomic.Uint32
+	_     uint32
+	claim atomic.Uint64
+	_     [112]byte
+
 	limit     uint32
 	producing atomic.Uint32
-	_         uint32
-	claim     atomic.Uint64
 	overflow  atomic.Uint64
-	_         [96]byte
+	_         [112]byte
 
-	head      atomic.Uint32
+	head  atomic.Uint32
+	taken atomic.Uint32
+	_     [120]byte
+
 	tailSeen  uint32
+	turnSeen  uint32
 	consuming atomic.Uint32
 	depthMax  atomic.Uint32
-	taken     atomic.Uint32
-	turnSeen  uint32
-	_         [104]byte
+	_         [112]byte
 }
 
 // Ring is a bounded ring of signals, SPSC or MPSC. Use: reserve, fill the slots of
@@ -209,7 +215,7 @@ func (r *Ring) commitSPSC(count uint32) error {
 	if count > r.h.limit-tail {
 		return ErrRange
 	}
-	r.h.tail.Store(tail + count)
+	order.Release32(&r.h.tail, tail+count)
 	return nil
 }
 
@@ -256,7 +262,7 @@ func (r *Ring) Release(count int) error {
 	if uint32(count) > r.h.tailSeen-head {
 		return ErrRange
 	}
-	r.h.head.Store(head + uint32(count))
+	order.Release32(&r.h.head, head+uint32(count))
 	return nil
 }
 

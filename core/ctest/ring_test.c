@@ -15,7 +15,7 @@ static void refuses_wrong_memory(void) {
         EQUAL(ba_ring_bytes(bad_slots[i]), 0);
         EQUAL(ba_ring_init(memory, 4096, bad_slots[i], BA_SPSC, 0, &ring), BA_EINVAL);
     }
-    EQUAL(ba_ring_bytes(2), 384 + 128);
+    EQUAL(ba_ring_bytes(2), BA_RING_BYTES + 128);
     EQUAL(ba_ring_init(NULL, 4096, 4, BA_SPSC, 0, &ring), BA_ENULL);
     EQUAL(ba_ring_init(memory, 4096, 4, BA_SPSC, 0, NULL), BA_ENULL);
     EQUAL(ba_ring_init(memory + 8, 4088, 4, BA_SPSC, 0, &ring), BA_EALIGN);

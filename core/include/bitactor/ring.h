@@ -58,7 +58,7 @@
 #define BA_APART __attribute__((noinline))
 
 #define BA_RING_MAGIC 0x52414942u /* "BIAR" */
-#define BA_RING_BYTES 384u        /* indices: three pairs of cache lines */
+#define BA_RING_BYTES 640u        /* indices: five pairs of cache lines (processors fetch lines in pairs) */
 #define BA_RING_SLOTS_MIN 2u
 #define BA_RING_SLOTS_MAX (1u << 24)
 #define BA_CLAIM_CLOSED (UINT64_C(1) << 63)
@@ -82,30 +82,36 @@ struct ba_ring {
     ba_atomic32 closed;       /* 1 after ba_ring_close */
     uint32_t start;           /* where the counters began */
     uint8_t pad_shared[104];
-    /* the producer's pair of lines */
+    /* what producers write and the consumer reads */
     ba_atomic32 tail;         /* next position to fill (S) */
+    uint32_t zero_tail;
+    ba_atomic64 claim;        /* next position to claim (its low 32 bits), and the closed flag (M) */
+    uint8_t pad_tail[112];
+    /* the producer's own: written while it waits, so apart from what the consumer reads */
     uint32_t limit;           /* the position that tail may not pass, from the head last seen (S) */
     ba_atomic32 producing;    /* debug builds: 1 between reserve and commit (S) */
-    uint32_t zero_producer;
-    ba_atomic64 claim;        /* next position to claim (its low 32 bits), and the closed flag (M) */
     ba_atomic64 overflow;     /* reserves answered with BA_EFULL */
-    uint8_t pad_producer[96];
-    /* the consumer's pair of lines */
+    uint8_t pad_producer[112];
+    /* what the consumer writes and producers read */
     ba_atomic32 head;         /* next position to take (S) */
+    ba_atomic32 taken;        /* next position to take (M) */
+    uint8_t pad_head[120];
+    /* the consumer's own */
     uint32_t tail_seen;       /* the tail that the consumer last saw (S) */
+    uint32_t turn_seen;       /* the end of the committed slots that the consumer last saw (M) */
     ba_atomic32 consuming;    /* debug builds: 1 between peek and release */
     ba_atomic32 depth_max;    /* the most signals that the consumer found waiting (M: or claimed) */
-    ba_atomic32 taken;        /* next position to take (M) */
-    uint32_t turn_seen;       /* the end of the committed slots that the consumer last saw (M) */
-    uint8_t pad_consumer[104];
+    uint8_t pad_consumer[112];
     struct ba_signal slot[];
 };
 
-_Static_assert(sizeof(struct ba_ring) == BA_RING_BYTES, "indices are three pairs of lines");
+_Static_assert(sizeof(struct ba_ring) == BA_RING_BYTES, "indices are five pairs of lines");
 _Static_assert(offsetof(struct ba_ring, closed) == 16, "closed at 16");
 _Static_assert(offsetof(struct ba_ring, tail) == 128, "tail at 128");
-_Static_assert(offsetof(struct ba_ring, claim) == 144, "claim at 144");
-_Static_assert(offsetof(struct ba_ring, head) == 256, "head at 256");
+_Static_assert(offsetof(struct ba_ring, claim) == 136, "claim at 136");
+_Static_assert(offsetof(struct ba_ring, limit) == 256, "limit at 256");
+_Static_assert(offsetof(struct ba_ring, head) == 384, "head at 384");
+_Static_assert(offsetof(struct ba_ring, tail_seen) == 512, "tail_seen at 512");
 _Static_assert(offsetof(struct ba_ring, slot) == BA_RING_BYTES, "slots follow the indices");
 
 /* ba_ring_bytes returns the bytes of a ring of [slots], or 0 when [slots] is not

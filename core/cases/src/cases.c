@@ -1,0 +1,238 @@
+/* cases.c: the workloads through rings, and the frame of all. */
+#include <time.h>
+
+#include "state.h"
+
+static uint64_t now_ns(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* one by one: reserve, fill, commit, step; the whole way is inlined */
+static int one_by_one(struct ba_case_state *state, uint64_t operations) {
+    struct ba_context *context = state->context;
+    struct ba_ring *ring = state->ring[0];
+    struct ba_span span;
+    for (uint64_t i = 0; i < operations; i++) {
+        int code = ba_spsc_reserve(ring, 1, &span);
+        if (code != BA_OK) return code;
+        ba_case_fill(span.slot, BA_CASE_KIND, i);
+        (void)ba_spsc_commit(ring, 1);
+        code = ba_step(context, ring);
+        if (code != BA_OK) return code;
+    }
+    return BA_OK;
+}
+
+/* fill_batch fills up to [batch] slots in place and returns how many. */
+static inline uint32_t fill_batch(struct ba_ring *ring, uint64_t sequence, uint32_t batch) {
+    struct ba_span span;
+    if (ba_spsc_reserve(ring, batch, &span) != BA_OK) return 0;
+    for (uint32_t i = 0; i < span.count; i++) ba_case_fill(&span.slot[i], BA_CASE_KIND, sequence + i);
+    (void)ba_spsc_commit(ring, span.count);
+    return span.count;
+}
+
+static uint32_t random_batch(struct ba_case_state *state, struct ba_ring *ring, uint64_t sequence, uint32_t batch) {
+    struct ba_span span;
+    if (ba_spsc_reserve(ring, batch, &span) != BA_OK) return 0;
+    for (uint32_t i = 0; i < span.count; i++) ba_case_fill(&span.slot[i], draw_kind(state), sequence + i);
+    (void)ba_spsc_commit(ring, span.count);
+    return span.count;
+}
+
+static uint32_t tick_batch(struct ba_ring *ring, uint64_t sequence, uint32_t batch) {
+    struct ba_span span;
+    if (ba_spsc_reserve(ring, batch, &span) != BA_OK) return 0;
+    for (uint32_t i = 0; i < span.count; i++) {
+        ba_case_fill(&span.slot[i], BA_CASE_KIND, sequence + i);
+        span.slot[i].timestamp = ba_ticks();
+    }
+    (void)ba_spsc_commit(ring, span.count);
+    return span.count;
+}
+
+static uint32_t copy_batch(struct ba_ring *ring, uint64_t sequence, uint32_t batch) {
+    struct ba_signal signal = {.kind = BA_CASE_KIND};
+    for (uint32_t i = 0; i < batch; i++) {
+        ba_case_fill(&signal, BA_CASE_KIND, sequence + i);
+        if (ba_spsc_push(ring, &signal) != BA_OK) return 0;
+    }
+    return batch;
+}
+
+static uint32_t mpsc_batch(struct ba_ring *ring, uint64_t sequence, uint32_t batch) {
+    struct ba_span span;
+    for (uint32_t i = 0; i < batch; i++) { /* every sender claims its own slot */
+        if (ba_mpsc_reserve(ring, 1, &span) != BA_OK) return 0;
+        ba_case_fill(span.slot, BA_CASE_KIND, sequence + i);
+        (void)ba_mpsc_commit(ring, span.first, 1);
+    }
+    return batch;
+}
+
+/* in batches: one reserve, fills in place, one commit, one drain */
+static int in_batches(struct ba_case_state *state, uint64_t operations) {
+    struct ba_context *context = state->context;
+    struct ba_ring *ring = state->ring[0];
+    uint32_t batch = state->setup.batch, handled;
+    for (uint64_t done = 0; done < operations; done += handled) {
+        if (fill_batch(ring, done, batch) == 0) return BA_EFULL;
+        int code = ba_drain(context, ring, batch, &handled);
+        if (code != BA_OK) return code;
+    }
+    return BA_OK;
+}
+
+static uint32_t send_batch(struct ba_case_state *state, struct ba_ring *ring, uint64_t sequence, uint32_t batch) {
+    switch (state->setup.which) {
+    case BA_CASE_SPSC_COPY: return copy_batch(ring, sequence, batch);
+    case BA_CASE_SPSC_RANDOM: return random_batch(state, ring, sequence, batch);
+    case BA_CASE_SPSC_TICK_EACH: return tick_batch(ring, sequence, batch);
+    case BA_CASE_MPSC: return mpsc_batch(ring, sequence, batch);
+    default: return fill_batch(ring, sequence, batch);
+    }
+}
+
+static int other_ways(struct ba_case_state *state, uint64_t operations) {
+    uint32_t handled = 0, next = 0;
+    for (uint64_t done = 0; done < operations;) {
+        struct ba_ring *ring = state->ring[next];
+        uint32_t filled = send_batch(state, ring, done, state->setup.batch);
+        if (filled == 0) return BA_EFULL;
+        for (uint32_t left = filled; left > 0; left -= handled) {
+            int code = ba_drain(state->context, ring, left, &handled);
+            if (code != BA_OK) return code;
+        }
+        done += filled;
+        next = next + 1 == state->rings ? 0 : next + 1;
+    }
+    return BA_OK;
+}
+
+/* switches_so_far counts how often the calling thread lost its core. */
+static uint64_t switches_so_far(void) {
+    struct rusage usage;
+    (void)getrusage(RUSAGE_THREAD, &usage);
+    return (uint64_t)usage.ru_nvcsw + (uint64_t)usage.ru_nivcsw;
+}
+
+static void produce(struct ba_case_state *state) {
+    if (state->setup.which != BA_CASE_CROSS) {
+        ba_case_peer_produce(state, state->operations);
+        return;
+    }
+    uint32_t spins = 0, batch = state->setup.batch;
+    for (uint64_t done = 0; done < state->operations;) {
+        uint64_t left = state->operations - done;
+        uint32_t filled = fill_batch(state->ring[0], done, left < batch ? (uint32_t)left : batch);
+        if (filled == 0) wait_for(&spins);
+        done += filled;
+    }
+}
+
+static void *producer(void *argument) {
+    struct ba_case_state *state = argument;
+    state->ready = 1;
+    while (state->ready != 2) sched_yield();
+    uint64_t switches = switches_so_far();
+    produce(state);
+    state->switches = switches_so_far() - switches;
+    return NULL;
+}
+
+static int cross_core(struct ba_case_state *state, struct ba_case_result *result) {
+    pthread_t thread;
+    uint32_t handled, spins = 0;
+    state->ready = 0;
+    if (pthread_create(&thread, NULL, producer, state) != 0) return BA_ENOMEM;
+    while (state->ready != 1) sched_yield();
+    uint64_t switches = switches_so_far();
+    uint64_t ns = now_ns(), ticks = ba_ticks();
+    state->ready = 2;
+    if (state->setup.which != BA_CASE_CROSS) {
+        ba_case_peer_consume(state, state->operations);
+    } else {
+        for (uint64_t done = 0; done < state->operations; done += handled) {
+            if (ba_drain(state->context, state->ring[0], state->setup.batch, &handled) != BA_OK) wait_for(&spins);
+        }
+    }
+    result->ticks = ba_ticks() - ticks;
+    result->ns = now_ns() - ns;
+    switches = switches_so_far() - switches;
+    (void)pthread_join(thread, NULL);
+    result->switches = switches + state->switches;
+    return BA_OK;
+}
+
+static int open_rings(struct ba_case_state *state) {
+    const struct ba_case_setup *setup = &state->setup;
+    size_t bytes = ba_ring_bytes(setup->slots);
+    uint32_t mode = setup->which == BA_CASE_MPSC ? BA_MPSC : BA_SPSC;
+    state->rings = setup->which == BA_CASE_SPSC_COLD ? BA_CASE_RINGS : 1;
+    for (uint32_t i = 0; i < state->rings; i++) {
+        void *memory = aligned_alloc(128, (bytes + 127) / 128 * 128);
+        int code = ba_ring_init(memory, bytes, setup->slots, mode, 0, &state->ring[i]);
+        if (code != BA_OK) {
+            free(memory);
+            return code;
+        }
+    }
+    state->lines = (struct ba_signal *)(void *)((char *)state->ring[0] + BA_RING_BYTES);
+    return BA_OK;
+}
+
+int ba_case_open(const struct ba_case_setup *setup, struct ba_case_state **out) {
+    struct ba_case_state *state = calloc(1, sizeof *state);
+    if (state == NULL) return BA_ENOMEM;
+    state->setup = *setup;
+    struct ba_config config = {.flags = setup->flags, .trace_records = setup->trace_records};
+    int code = ba_init(&config, NULL, &state->context);
+    if (code == BA_OK) code = open_rings(state);
+    if (code == BA_OK && setup->which > BA_CASE_CROSS) code = ba_case_peer_open(state);
+    if (code != BA_OK) {
+        ba_case_close(state);
+        return code;
+    }
+    for (uint32_t kind = 0; kind < BA_KINDS; kind++) (void)ba_on(state->context, kind, ba_case_handlers[kind], state);
+    uint64_t random = 88172645463325252u; /* xorshift64, Marsaglia 2003 */
+    for (uint32_t i = 0; i < BA_CASE_RANDOM; i++) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        state->kinds[i] = (uint8_t)(random >> 32);
+    }
+    *out = state;
+    return BA_OK;
+}
+
+int ba_case_run(struct ba_case_state *state, uint64_t operations, struct ba_case_result *result) {
+    uint32_t which = state->setup.which;
+    int code = BA_OK;
+    result->operations = operations;
+    result->switches = 0;
+    state->operations = operations;
+    if (which >= BA_CASE_CROSS) return cross_core(state, result);
+    uint64_t ns = now_ns(), ticks = ba_ticks();
+    if (which < BA_CASE_SPSC) {
+        ba_case_limit(state, operations);
+    } else if (which == BA_CASE_SPSC && state->setup.batch == 1 && state->setup.flags == 0 &&
+               state->setup.trace_records == 0) {
+        code = one_by_one(state, operations);
+    } else if (which == BA_CASE_SPSC) {
+        code = in_batches(state, operations);
+    } else {
+        code = other_ways(state, operations);
+    }
+    result->ticks = ba_ticks() - ticks;
+    result->ns = now_ns() - ns;
+    return code;
+}
+
+void ba_case_close(struct ba_case_state *state) {
+    if (state->peer != NULL) ba_case_peer_close(state);
+    for (uint32_t i = 0; i < state->rings; i++) free(state->ring[i]);
+    if (state->context != NULL) (void)ba_free(state->context);
+    free(state);
+}
