@@ -15,7 +15,9 @@ import (
 func report(list []row, results []bench.Result, noise bench.Noise) *bench.Report {
 	by := map[string]bench.Result{}
 	for _, r := range results {
-		by[r.Name] = r
+		if r.Enough() {
+			by[r.Name] = r
+		}
 	}
 	cycle := results[0].Ticks.Median // ticks of one core cycle
 	columns := []string{"case", "ticks", "95 % interval", "least", "ns", "batch", "slots", "trace", "limit, ticks", "share of the limit"}
@@ -26,7 +28,6 @@ func report(list []row, results []bench.Result, noise bench.Noise) *bench.Report
 		ticks := results[i].Ticks
 		if !results[i].Enough() {
 			missed = append(missed, fmt.Sprintf("%s: not measured, in %d of %d runs a thread lost its core", r.name, results[i].Disturbed, results[i].Disturbed+ticks.Runs))
-			delete(by, r.name)
 			continue
 		}
 		line := []string{r.name, number(ticks.Median), number(ticks.Low) + " to " + number(ticks.High), number(ticks.Least), number(results[i].NS.Median)}

@@ -118,6 +118,19 @@ static uint64_t switches_so_far(void) {
     return (uint64_t)usage.ru_nvcsw + (uint64_t)usage.ru_nivcsw;
 }
 
+/* pin keeps the calling thread on the [nth] of the cores that [allowed] names;
+ * a scheduler that puts both threads on one core would be what is measured. */
+static void pin(const cpu_set_t *allowed, int nth) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, allowed) || nth-- > 0) continue;
+        CPU_SET(cpu, &one);
+        (void)sched_setaffinity(0, sizeof one, &one);
+        return;
+    }
+}
+
 static void produce(struct ba_case_state *state) {
     if (state->setup.which != BA_CASE_CROSS) {
         ba_case_peer_produce(state, state->operations);
@@ -134,6 +147,7 @@ static void produce(struct ba_case_state *state) {
 
 static void *producer(void *argument) {
     struct ba_case_state *state = argument;
+    pin(&state->allowed, 1);
     state->ready = 1;
     while (state->ready != 2) sched_yield();
     uint64_t switches = switches_so_far();
@@ -146,7 +160,10 @@ static int cross_core(struct ba_case_state *state, struct ba_case_result *result
     pthread_t thread;
     uint32_t handled, spins = 0;
     state->ready = 0;
+    CPU_ZERO(&state->allowed);
+    (void)sched_getaffinity(0, sizeof state->allowed, &state->allowed);
     if (pthread_create(&thread, NULL, producer, state) != 0) return BA_ENOMEM;
+    pin(&state->allowed, 0);
     while (state->ready != 1) sched_yield();
     uint64_t switches = switches_so_far();
     uint64_t ns = now_ns(), ticks = ba_ticks();
@@ -162,6 +179,7 @@ static int cross_core(struct ba_case_state *state, struct ba_case_result *result
     result->ns = now_ns() - ns;
     switches = switches_so_far() - switches;
     (void)pthread_join(thread, NULL);
+    (void)sched_setaffinity(0, sizeof state->allowed, &state->allowed);
     result->switches = switches + state->switches;
     return BA_OK;
 }

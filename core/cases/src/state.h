@@ -28,6 +28,7 @@ struct ba_case_state {
     uint64_t handled;
     uint64_t operations;          /* of the run under way, for the second thread */
     uint64_t switches;            /* of the second thread */
+    cpu_set_t allowed;            /* the cores that the caller may run on */
     _Atomic int ready;
 };
 
