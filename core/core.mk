@@ -15,7 +15,7 @@ CORE_GO    := CGO_CFLAGS="-O2 -g -DBA_SOURCES=$(CORE_SUM)" go test
 
 ##@ Core
 .PHONY: test-core test-core-c test-core-go test-core-san test-core-cover test-core-arm64
-test-core: test-core-c test-core-go test-core-san test-core-cover test-core-arm64 ## all checks of the C core
+test-core: test-core-c test-core-go test-core-san test-core-cover test-core-arm64 test-core-model test-core-lib ## all checks of the C core
 
 # Go against C: every short sequence and 10^7 random steps; then with Go's own
 # checks of what C is given, under the race detector, and without cgo.
@@ -58,11 +58,51 @@ test-core-arm64: $(CORE_BUILD)/.made
 	@aarch64-linux-gnu-gcc $(CORE_WARN) -O2 -static -DBA_DEBUG=1 $(CORE_TEST) -o $(CORE_BUILD)/test-arm64
 	@echo "arm64 under qemu-user: $$(qemu-aarch64 $(CORE_BUILD)/test-arm64)"
 
+# Memory orderings in loom and protocols in spin, each with its mutations.
+.PHONY: test-core-model test-core-lib
+test-core-model: $(CORE_BUILD)/.made
+	@cd $(CORE)/model-check && CARGO_TARGET_DIR=$(abspath $(CORE_BUILD))/model-check cargo test --release --quiet
+	@$(CORE)/model-check/spin/check.sh
+
+# The library as others use it: amalgamated, static and shared, through pkg-config.
+PREFIX ?= $(abspath $(CORE_BUILD))/install
+.PHONY: amalgamation lib-core install-core
+amalgamation: $(CORE_BUILD)/.made ## the core as one .c and one .h in bin/core/amalgamation
+	@$(CORE)/amalgamate.sh $(CORE_BUILD)/amalgamation
+
+lib-core: amalgamation ## libbitactor.a and libbitactor.so in bin/core
+	@cd $(CORE_BUILD) && gcc $(CORE_WARN) -O2 -fPIC -c amalgamation/bitactor.c -o bitactor.o && ar rcs libbitactor.a bitactor.o && \
+	  gcc -shared -Wl,-soname,libbitactor.so.0 bitactor.o -o libbitactor.so.0 && ln -sf libbitactor.so.0 libbitactor.so
+
+install-core: lib-core ## header, libraries and pkg-config file into PREFIX
+	@mkdir -p $(PREFIX)/include $(PREFIX)/lib/pkgconfig
+	@cp $(CORE_BUILD)/amalgamation/bitactor.h $(PREFIX)/include/
+	@cp -P $(CORE_BUILD)/libbitactor.a $(CORE_BUILD)/libbitactor.so $(CORE_BUILD)/libbitactor.so.0 $(PREFIX)/lib/
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|0.1|' $(CORE)/bitactor.pc.in >$(PREFIX)/lib/pkgconfig/bitactor.pc
+
+test-core-lib: install-core
+	@flags="$$(PKG_CONFIG_PATH=$(PREFIX)/lib/pkgconfig pkg-config --cflags --libs bitactor)"; \
+	gcc $(CORE_WARN) -O2 $(CORE)/example/example.c $$flags -pthread -o $(CORE_BUILD)/example && \
+	  echo "example, shared: $$(LD_LIBRARY_PATH=$(PREFIX)/lib $(CORE_BUILD)/example)"; \
+	gcc $(CORE_WARN) -O2 $(CORE)/example/example.c -I$(PREFIX)/include $(PREFIX)/lib/libbitactor.a -pthread -o $(CORE_BUILD)/example && \
+	  echo "example, static: $$($(CORE_BUILD)/example)"; \
+	clang $(CORE_WARN) -O2 $(CORE)/example/example.c $(CORE_BUILD)/amalgamation/bitactor.c -I$(CORE_BUILD)/amalgamation -pthread -o $(CORE_BUILD)/example && \
+	  echo "example, amalgamated: $$($(CORE_BUILD)/example)"
+
 SOAK_SIGNALS ?= 10000000000
 .PHONY: soak-core
 soak-core: $(CORE_BUILD)/.made ## SOAK_SIGNALS (10^10) signals across two threads
 	@gcc $(CORE_WARN) -O2 $(CORE_TEST) -o $(CORE_BUILD)/soak
 	@time $(CORE_BUILD)/soak soak $(SOAK_SIGNALS)
+
+FORMAT ?= markdown
+.PHONY: bench-core bench-core-c
+bench-core: $(CORE_BUILD)/.made ## what a signal costs, beside ck_ring and DPDK's ring (FORMAT=markdown|json|html)
+	@cd $(CORE)/.. && CGO_CFLAGS="-O2 -g -DBA_SOURCES=$(CORE_SUM)" go run -tags peers ./bench/corebench/run -format $(FORMAT)
+
+bench-core-c: $(CORE_BUILD)/.made ## the same workloads as a C program, without the peers
+	@gcc -std=gnu11 -O2 -Wall -Wextra -Wconversion -Werror -I$(CORE)/include -I$(CORE)/cases/src $(CORE)/cbench/cbench.c -pthread -o $(CORE_BUILD)/cbench
+	@$(CORE_BUILD)/cbench
 
 $(CORE_BUILD)/.made:
 	@$(CORE)/packages.sh

@@ -76,12 +76,12 @@ func (r *Ring) peekMPSC(want int) (Span, error) {
 	taken := h.taken.Load()
 	count := uint32(min(want, RingSlotsMax))
 	if waiting := h.turnSeen - taken; waiting < count {
-		claim := h.claim.Load() // before the turns: closed and all taken is then final
+		claim := h.claim.Load()
 		for waiting < count && atomic.LoadUint32(&r.slot(taken+waiting).turn) == taken+waiting+1 {
 			waiting++
 		}
 		h.turnSeen = taken + waiting
-		if waiting == 0 {
+		if waiting == 0 { // the flag and the position are one word, so closed and all taken is final
 			if claim >= claimClosed && uint32(claim) == taken {
 				return Span{}, ErrClosed
 			}

@@ -48,7 +48,7 @@ BA_API int ba_ring_depth(const struct ba_ring *ring, uint32_t *out) {
     if (ring->magic != BA_RING_MAGIC) return BA_EMODE;
     /* the consumer's index before the producer's, so the difference is never negative */
     uint32_t taken = ring->mode == BA_SPSC ? ba_acquire32(&ring->head) : ba_acquire32(&ring->taken);
-    uint32_t filled = ring->mode == BA_SPSC ? ba_acquire32(&ring->tail) : (uint32_t)ba_acquire64(&ring->claim);
+    uint32_t filled = ring->mode == BA_SPSC ? ba_relaxed32(&ring->tail) : (uint32_t)ba_relaxed64(&ring->claim);
     uint32_t depth = filled - taken;
     *out = depth < ring->slots ? depth : ring->slots;
     return BA_OK;
@@ -132,9 +132,10 @@ BA_API int ba_mpsc_peek(struct ba_ring *ring, uint32_t want, struct ba_span *out
     uint32_t taken = ba_relaxed32(&ring->taken);
     uint32_t waiting = ring->turn_seen - taken;
     if (waiting < want) {
-        uint64_t claim = ba_acquire64(&ring->claim); /* before the turns: closed and all taken is then final */
+        uint64_t claim = ba_relaxed64(&ring->claim);
         while (waiting < want && ba_acquire32(&ba_slot(ring, taken + waiting)->turn) == taken + waiting + 1) waiting++;
         ring->turn_seen = taken + waiting;
+        /* the flag and the position are one word, so closed and all taken is final */
         if (waiting == 0) return claim >= BA_CLAIM_CLOSED && (uint32_t)claim == taken ? BA_ECLOSED : BA_EEMPTY;
         uint32_t depth = (uint32_t)claim - taken;
         if (depth > ba_relaxed32(&ring->depth_max)) ba_set_relaxed32(&ring->depth_max, depth);

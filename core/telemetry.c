@@ -12,7 +12,7 @@ BA_API int ba_telemetry_write(struct ba_telemetry *telemetry, const struct ba_ev
     ba_set_relaxed64(&slot->words[1], event->value);
     ba_set_relaxed64(&slot->words[2], (uint64_t)event->type | (uint64_t)event->kind << 8 |
                                           (uint64_t)event->code << 16 | (uint64_t)event->count << 32);
-    ba_release64(&slot->stamp, 2 * index + 2);
+    ba_set_relaxed64(&slot->stamp, 2 * index + 2);
     ba_release64(&telemetry->written, index + 1);
     return BA_OK;
 }
@@ -30,13 +30,11 @@ BA_API int ba_telemetry_read(const struct ba_telemetry *telemetry, uint64_t *cur
     if (index >= written) return BA_EEMPTY;
     if (written - index > BA_TELEMETRY_EVENTS) return lost(telemetry, cursor);
     const struct ba_event_slot *slot = &telemetry->slot[index % BA_TELEMETRY_EVENTS];
-    uint64_t before = ba_acquire64(&slot->stamp);
     uint64_t timestamp = ba_relaxed64(&slot->words[0]);
     uint64_t value = ba_relaxed64(&slot->words[1]);
     uint64_t rest = ba_relaxed64(&slot->words[2]);
     ba_fence_acquire();
-    uint64_t after = ba_relaxed64(&slot->stamp);
-    if (((before ^ (2 * index + 2)) | (before ^ after)) != 0) return lost(telemetry, cursor);
+    if (ba_relaxed64(&slot->stamp) != 2 * index + 2) return lost(telemetry, cursor);
     out->timestamp = timestamp;
     out->value = value;
     out->type = (uint8_t)rest;

@@ -70,9 +70,8 @@ func (t *Telemetry) Read(cursor *uint64) (Event, error) {
 	}
 	if written-index <= TelemetryEvents {
 		slot := &t.m.slot[index%TelemetryEvents]
-		before := slot.stamp.Load()
 		timestamp, value, rest := slot.words[0].Load(), slot.words[1].Load(), slot.words[2].Load()
-		if before == 2*index+2 && slot.stamp.Load() == before {
+		if slot.stamp.Load() == 2*index+2 {
 			*cursor = index + 1
 			return Event{timestamp, value, uint8(rest), uint8(rest >> 8), uint16(rest >> 16), uint32(rest >> 32)}, nil
 		}

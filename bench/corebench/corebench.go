@@ -1,4 +1,4 @@
-//go:build cgo
+//go:build cgo && linux
 
 // Package corebench is the suite of `cf benchmark core`: what a signal costs in
 // each case, beside the machine's own limit measured in the same run. It must

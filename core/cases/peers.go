@@ -1,4 +1,4 @@
-//go:build cgo && peers
+//go:build cgo && linux && peers
 
 package cases
 

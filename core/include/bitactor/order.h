@@ -49,7 +49,7 @@ static inline void ba_add_shared64(ba_atomic64 *word, uint64_t amount) {
     atomic_fetch_add_explicit(word, amount, memory_order_relaxed);
 }
 
-/* Acquire and release: the other side's index, a slot's turn, a stamp. */
+/* Acquire and release: the other side's index, a slot's turn, a generation. */
 static inline uint32_t ba_acquire32(const ba_atomic32 *word) {
     return atomic_load_explicit(word, memory_order_acquire);
 }
@@ -82,7 +82,7 @@ static inline int ba_retire32(ba_atomic32 *word, uint32_t expected, uint32_t val
     return atomic_compare_exchange_strong_explicit(word, &expected, value, memory_order_acq_rel, memory_order_relaxed);
 }
 static inline void ba_set_bits64(ba_atomic64 *word, uint64_t bits) {
-    atomic_fetch_or_explicit(word, bits, memory_order_release);
+    atomic_fetch_or_explicit(word, bits, memory_order_relaxed);
 }
 
 #endif

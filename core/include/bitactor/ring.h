@@ -23,7 +23,7 @@
  *   closed       S   release by ba_ring_close, relaxed by the producer, acquire by the consumer before tail
  *   tail         S   release by commit, acquire by peek, relaxed by the producer
  *   head         S   release by release, acquire by reserve, relaxed by the consumer
- *   claim        M   compare-and-swap by reserve, relaxed (the turns carry the order), acquire by peek;
+ *   claim        M   compare-and-swap by reserve, relaxed everywhere (the turns carry the order);
  *                    its top bit is the closed flag, so no reservation can begin after the close, and
  *                    its other 63 bits never wrap, so no stale compare-and-swap can succeed
  *   taken        M   release by release, acquire by reserve when it finds no free slot

@@ -2,15 +2,18 @@
  * number of others without stopping the writer.
  *
  * The writer never waits and never fails: it overwrites the oldest event. Each
- * event carries a stamp (a seqlock per event: H. Boehm, "Can seqlocks get along
- * with programming language memory models?", MSPC 2012): 2i+1 while event i is
- * being written, 2i+2 when it is whole. A reader that finds another stamp before
- * or after its copy learns that the event was overwritten.
+ * event carries a stamp, 2i+1 while event i is being written and 2i+2 when it is
+ * whole (a seqlock per event: H. Boehm, "Can seqlocks get along with programming
+ * language memory models?", MSPC 2012). A reader looks at it after its copy and
+ * learns whether the event was overwritten meanwhile.
  *
- * Memory order: stamp: relaxed store, then a release fence, before the words;
- * release store after them; acquire load, then an acquire fence and a relaxed
- * load, by readers. The words: relaxed. written: release by the writer, acquire
- * by readers.
+ * Memory order
+ *   written  release by the writer after event and stamp, acquire by readers: what
+ *            a reader then copies is event i or a later one in its place
+ *   stamp    relaxed; the writer's release fence between 2i+1 and the words, and a
+ *            reader's acquire fence between the words and the stamp, make who saw
+ *            a word of a later event see its stamp
+ *   words    relaxed
  */
 #ifndef BITACTOR_TELEMETRY_H
 #define BITACTOR_TELEMETRY_H
