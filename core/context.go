@@ -173,19 +173,29 @@ func (x *Context) Drain(r *Ring, most int) (int, error) {
 	return len(span.Slots), r.Release(len(span.Slots))
 }
 
-// run calls the handlers and adds up the kinds, a run of one kind at once.
+// run calls the handlers and adds up the kinds, a run of one kind at once. Go keeps
+// no register across a call, so the loop lives on as few variables as it can.
 func (x *Context) run(signals []Signal) {
 	for len(signals) > 0 {
-		kind := signals[0].Kind
+		at := unsafe.Pointer(unsafe.SliceData(signals))
+		kind := (*Signal)(at).Kind
 		handler := x.handlers[kind]
-		n := 0
-		for n < len(signals) && signals[n].Kind == kind {
-			handler(&signals[n])
-			n++
+		left := len(signals)
+		for {
+			handler((*Signal)(at))
+			left--
+			if left == 0 {
+				break
+			}
+			at = unsafe.Add(at, SignalBytes)
+			if (*Signal)(at).Kind != kind {
+				break
+			}
 		}
+		done := len(signals) - left
 		count := &x.m.table[kind].count
-		order.Release64(count, count.Load()+uint64(n))
-		signals = signals[n:]
+		order.Release64(count, count.Load()+uint64(done))
+		signals = signals[done:]
 	}
 }
 

@@ -5,13 +5,8 @@ CORE       := $(dir $(lastword $(MAKEFILE_LIST)))
 CORE       := $(CORE:/=)
 CORE_BUILD ?= $(CORE)/../bin/core
 CORE_C     := $(addprefix $(CORE)/,context.c dispatch.c pool.c ring.c telemetry.c trace.c)
-CORE_H     := $(CORE)/include/bitactor.h $(CORE)/include/signal.def $(wildcard $(CORE)/include/bitactor/*.h)
 CORE_WARN  := -std=c11 -Wall -Wextra -Wconversion -Werror
 CORE_TEST  := $(CORE)/ctest/all.c $(CORE)/ctest/stress_test.c -I$(CORE)/include -I$(CORE)/ctest -D_DEFAULT_SOURCE -Wl,--wrap=malloc -pthread
-
-# The checksum makes the build see a change of C sources that cgo files include.
-CORE_SUM   := $(shell cat $(CORE_C) $(CORE_H) | cksum | cut -d' ' -f1)
-CORE_GO    := CGO_CFLAGS="-O2 -g -DBA_SOURCES=$(CORE_SUM)" go test
 
 ##@ Core
 .PHONY: test-core test-core-c test-core-go test-core-san test-core-cover test-core-arm64
@@ -20,10 +15,10 @@ test-core: test-core-c test-core-go test-core-san test-core-cover test-core-arm6
 # Go against C: every short sequence and 10^7 random steps; then with Go's own
 # checks of what C is given, under the race detector, and without cgo.
 test-core-go:
-	@cd $(CORE) && CORE_LONG=1 $(CORE_GO) -v -run 'Sequences' . | grep -E 'sequences|^(ok|FAIL|---)'
-	@cd $(CORE) && $(CORE_GO) ./...
-	@cd $(CORE) && GOEXPERIMENT=cgocheck2 $(CORE_GO) .
-	@cd $(CORE) && $(CORE_GO) -race .
+	@cd $(CORE) && CORE_LONG=1 go test -v -run 'Sequences' . | grep -E 'sequences|^(ok|FAIL|---)'
+	@cd $(CORE) && go test ./...
+	@cd $(CORE) && GOEXPERIMENT=cgocheck2 go test .
+	@cd $(CORE) && go test -race .
 	@cd $(CORE) && CGO_ENABLED=0 go test .
 	@cd $(CORE) && GOARCH=arm64 CGO_ENABLED=0 go test -exec qemu-aarch64 .
 
@@ -98,7 +93,7 @@ soak-core: $(CORE_BUILD)/.made ## SOAK_SIGNALS (10^10) signals across two thread
 FORMAT ?= markdown
 .PHONY: bench-core bench-core-c
 bench-core: $(CORE_BUILD)/.made ## what a signal costs, beside ck_ring and DPDK's ring (FORMAT=markdown|json|html)
-	@cd $(CORE)/.. && CGO_CFLAGS="-O2 -g -DBA_SOURCES=$(CORE_SUM)" go run -tags peers ./bench/corebench/run -format $(FORMAT)
+	@cd $(CORE)/.. && go run -tags peers ./bench/corebench/run -format $(FORMAT)
 
 bench-core-c: $(CORE_BUILD)/.made ## the same workloads as a C program, without the peers
 	@gcc -std=gnu11 -O2 -Wall -Wextra -Wconversion -Werror -I$(CORE)/include -I$(CORE)/cases/src $(CORE)/cbench/cbench.c -pthread -o $(CORE_BUILD)/cbench

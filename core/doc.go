@@ -24,7 +24,7 @@
 // time (MPSC: any number of producers); a context to the one that drains.
 package core
 
-//go:generate sh -c "sh internal/layout/generate.sh >layout_gen.go.new && mv layout_gen.go.new layout_gen.go"
+//go:generate sh internal/layout/generate.sh
 
 // Error is an error code of the core, the same number in C. It is comparable:
 // err == core.ErrFull.

@@ -39,8 +39,9 @@ const (
 )
 
 const (
-	limitFill       = "limit: fill a signal and call its handler, no ring"
-	limitFillRandom = "limit: the same, random kinds"
+	limitOne        = "limit: fill a signal and call its handler, no ring"
+	limitFill       = "limit: fill 32 signals, call their handlers, no ring"
+	limitFillRandom = "limit: the same by 32, random kinds"
 	limitMPSC       = "limit: compare-and-swap and a table call"
 	limitTick       = "limit: a tick read"
 	cLoop           = "SPSC, one core, C loop, batch 64"
@@ -50,6 +51,7 @@ const (
 
 func limits() []row {
 	near := func(which uint32) cases.Setup { return cases.Setup{Which: which, Batch: 1, Slots: nearSlots} }
+	by32 := func(which uint32) cases.Setup { return cases.Setup{Which: which, Batch: 32, Slots: nearSlots} }
 	return []row{
 		{name: "a dependent addition (one core cycle)", setup: near(cases.Cycles)},
 		{name: limitTick, setup: near(cases.Ticks)},
@@ -57,8 +59,9 @@ func limits() []row {
 		{name: "a call through the table, random kinds", setup: near(cases.CallRandom)},
 		{name: "an uncontended compare-and-swap", setup: near(cases.Cmpxchg)},
 		{name: limitMPSC, setup: near(cases.CmpxchgCall)},
-		{name: limitFill, setup: near(cases.FillCall)},
-		{name: limitFillRandom, setup: near(cases.FillCallRandom)},
+		{name: limitOne, setup: near(cases.FillCall)},
+		{name: limitFill, setup: by32(cases.FillCall)},
+		{name: limitFillRandom, setup: by32(cases.FillCallRandom)},
 	}
 }
 
@@ -74,7 +77,7 @@ func rows() []row {
 		return cases.Setup{Which: which, Batch: batch, Slots: crossSlots}
 	}
 	return []row{
-		{name: "SPSC, one core, no batch", setup: one(cases.SPSC, 1, 0, 0), limit: limitFill},
+		{name: "SPSC, one core, no batch", setup: one(cases.SPSC, 1, 0, 0), limit: limitOne},
 		{name: "SPSC, one core, batch 8", setup: one(cases.SPSC, 8, 0, 0), limit: limitFill},
 		{name: "SPSC, one core, batch 32", setup: one(cases.SPSC, 32, 0, 0), limit: limitFill},
 		{name: "SPSC, one core, batch 128", setup: one(cases.SPSC, 128, 0, 0), limit: limitFill},
@@ -86,7 +89,7 @@ func rows() []row {
 		{name: "copied in instead of in place, batch 32", setup: one(cases.SPSCCopy, 32, 0, 0), limit: limitFill},
 		{name: "a tick read per signal, batch 32", setup: one(cases.SPSCTickEach, 32, 0, 0), limit: limitTick},
 		{name: "random kinds, batch 32", setup: one(cases.SPSCRandom, 32, 0, 0), limit: limitFillRandom},
-		{name: "cold rings (2.3 MB), batch 32", setup: one(cases.SPSCCold, 32, 0, 0), limit: limitFill},
+		{name: "cold rings (9.7 MB), batch 32", setup: one(cases.SPSCCold, 32, 0, 0), limit: limitFill},
 		{name: "MPSC, one core, one claim a signal, drained one by one", setup: one(cases.MPSC, 1, 0, 0), limit: limitMPSC},
 		{name: "MPSC, one core, one claim a signal, drained by 32", setup: one(cases.MPSC, 32, 0, 0), limit: limitMPSC},
 		{name: cLoop, setup: one(cases.SPSC, 64, 0, 0), limit: limitFill},

@@ -96,9 +96,9 @@ static uint32_t send_batch(struct ba_case_state *state, struct ba_ring *ring, ui
 }
 
 static int other_ways(struct ba_case_state *state, uint64_t operations) {
-    uint32_t handled = 0, next = 0;
+    uint32_t handled = 0;
     for (uint64_t done = 0; done < operations;) {
-        struct ba_ring *ring = state->ring[next];
+        struct ba_ring *ring = state->ring[state->next];
         uint32_t filled = send_batch(state, ring, done, state->setup.batch);
         if (filled == 0) return BA_EFULL;
         for (uint32_t left = filled; left > 0; left -= handled) {
@@ -106,7 +106,7 @@ static int other_ways(struct ba_case_state *state, uint64_t operations) {
             if (code != BA_OK) return code;
         }
         done += filled;
-        next = next + 1 == state->rings ? 0 : next + 1;
+        state->next = (state->next + BA_CASE_STRIDE) % state->rings;
     }
     return BA_OK;
 }

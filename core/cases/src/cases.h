@@ -17,7 +17,7 @@ enum ba_case {
     BA_CASE_CALL_RANDOM,   /* the same, random kinds */
     BA_CASE_CMPXCHG,       /* uncontended compare-and-swap */
     BA_CASE_CMPXCHG_CALL,  /* one of each: the limit of MPSC */
-    BA_CASE_FILL_CALL,     /* fill a signal in a line of the first cache and call its handler: the limit of SPSC */
+    BA_CASE_FILL_CALL,     /* fill lines of the first cache and call their handlers, by batch: the limit of SPSC */
     BA_CASE_FILL_CALL_RANDOM,
     BA_CASE_SPSC,          /* one core, in place, dispatched */
     BA_CASE_SPSC_COPY,     /* a signal copied in instead */

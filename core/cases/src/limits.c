@@ -60,13 +60,16 @@ static void swaps(struct ba_case_state *state, uint64_t operations, int calling)
     }
 }
 
-static void fills(struct ba_case_state *state, uint64_t operations, int random) {
-    uint32_t mask = state->setup.slots - 1;
-    for (uint64_t i = 0; i < operations; i++) {
-        struct ba_signal *signal = &state->lines[i & mask];
-        ba_case_fill(signal, random ? draw_kind(state) : BA_CASE_KIND, i);
+/* fills fills [batch] lines and then calls their handlers, as a ring's two sides do. */
+static inline void fills(struct ba_case_state *state, uint64_t operations, int random) {
+    struct ba_context *context = state->context;
+    struct ba_signal *lines = state->lines;
+    uint32_t batch = state->setup.batch, mask = state->setup.slots - 1;
+    for (uint64_t i = 0; i < operations; i += batch) {
+        struct ba_signal *first = &lines[i & mask];
+        for (uint32_t k = 0; k < batch; k++) ba_case_fill(&first[k], random ? draw_kind(state) : BA_CASE_KIND, i + k);
         keep();
-        call(state->context, signal);
+        for (uint32_t k = 0; k < batch; k++) call(context, &first[k]);
     }
 }
 

@@ -11,7 +11,8 @@
 #include "cases.h"
 
 #define BA_CASE_KIND 70u
-#define BA_CASE_RINGS 512u        /* of the cold case: 512 rings of 64 slots are 2.3 MB */
+#define BA_CASE_RINGS 2048u       /* of the cold case: 2048 rings of 64 slots are 9.7 MB */
+#define BA_CASE_STRIDE 997u       /* from one to the next; odd, so all are visited, and no prefetcher follows */
 #define BA_CASE_RANDOM (1u << 18) /* kinds drawn beforehand; 8192 are learnt by a branch predictor of 2022 */
 #define BA_CASE_SPINS 4000u       /* looks at the other side before the core is offered to others */
 #define BA_CASE_NOT_BUILT (-100)
@@ -21,6 +22,7 @@ struct ba_case_state {
     struct ba_context *context;
     struct ba_ring *ring[BA_CASE_RINGS];
     uint32_t rings;
+    uint32_t next;                /* ring to use, over all runs */
     uint8_t kinds[BA_CASE_RANDOM];
     uint64_t drawn;               /* of kinds, over all runs */
     struct ba_signal *lines;      /* as many as slots, without a ring */

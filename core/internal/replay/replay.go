@@ -3,8 +3,8 @@
 // Package replay calls the C library one operation at a time, for the tests that
 // hold the Go implementation equal to it. It compiles its own copy of the
 // sources, with every function static, so it must never be imported by anything
-// but tests. The build does not see changes of included sources: make test-core
-// passes their checksum as a C flag, which it does see.
+// but tests. The build sees a change of the included sources by their checksum,
+// which go generate ./core writes.
 package replay
 
 // #cgo CFLAGS: -std=c11 -O2 -I${SRCDIR}/../../include
