@@ -27,7 +27,7 @@ test-core-c: $(CORE_BUILD)/.made
 	@for cc in gcc clang; do for debug in 0 1; do \
 	  for f in $(CORE_C); do $$cc $(CORE_WARN) -O2 -DBA_DEBUG=$$debug -I$(CORE)/include -c $$f -o $(CORE_BUILD)/object.o; done; \
 	  $$cc $(CORE_WARN) -O2 -DBA_DEBUG=$$debug $(CORE_TEST) -o $(CORE_BUILD)/test-$$cc-$$debug; \
-	  echo "$$cc debug=$$debug: $$($(CORE_BUILD)/test-$$cc-$$debug)"; \
+	  out=$$($(CORE_BUILD)/test-$$cc-$$debug); echo "$$cc debug=$$debug: $$out"; \
 	done; done
 
 # gcc's TSan does not know fences and says so; the words that they order are atomics.
@@ -35,7 +35,7 @@ test-core-san: $(CORE_BUILD)/.made
 	@for san in address,undefined thread; do for cc in gcc clang; do \
 	  warn=; if [ $$cc$$san = gccthread ]; then warn=-Wno-tsan; fi; \
 	  $$cc $(CORE_WARN) $$warn -O1 -g -DBA_DEBUG=1 -fsanitize=$$san -fno-sanitize-recover=all $(CORE_TEST) -o $(CORE_BUILD)/test-$$san; \
-	  echo "$$cc -fsanitize=$$san: $$($(CORE_BUILD)/test-$$san)"; \
+	  out=$$($(CORE_BUILD)/test-$$san); echo "$$cc -fsanitize=$$san: $$out"; \
 	done; done
 
 # Every branch of the core, as counted by gcov, in both builds.
@@ -51,7 +51,7 @@ test-core-cover: $(CORE_BUILD)/.made
 # there; emulation says nothing about memory ordering.
 test-core-arm64: $(CORE_BUILD)/.made
 	@aarch64-linux-gnu-gcc $(CORE_WARN) -O2 -static -DBA_DEBUG=1 $(CORE_TEST) -o $(CORE_BUILD)/test-arm64
-	@echo "arm64 under qemu-user: $$(qemu-aarch64 $(CORE_BUILD)/test-arm64)"
+	@out=$$(qemu-aarch64 $(CORE_BUILD)/test-arm64); echo "arm64 under qemu-user: $$out"
 
 # Memory orderings in loom and protocols in spin, each with its mutations.
 .PHONY: test-core-model test-core-lib
@@ -77,12 +77,12 @@ install-core: lib-core ## header, libraries and pkg-config file into PREFIX
 
 test-core-lib: install-core
 	@flags="$$(PKG_CONFIG_PATH=$(PREFIX)/lib/pkgconfig pkg-config --cflags --libs bitactor)"; \
-	gcc $(CORE_WARN) -O2 $(CORE)/example/example.c $$flags -pthread -o $(CORE_BUILD)/example && \
-	  echo "example, shared: $$(LD_LIBRARY_PATH=$(PREFIX)/lib $(CORE_BUILD)/example)"; \
-	gcc $(CORE_WARN) -O2 $(CORE)/example/example.c -I$(PREFIX)/include $(PREFIX)/lib/libbitactor.a -pthread -o $(CORE_BUILD)/example && \
-	  echo "example, static: $$($(CORE_BUILD)/example)"; \
-	clang $(CORE_WARN) -O2 $(CORE)/example/example.c $(CORE_BUILD)/amalgamation/bitactor.c -I$(CORE_BUILD)/amalgamation -pthread -o $(CORE_BUILD)/example && \
-	  echo "example, amalgamated: $$($(CORE_BUILD)/example)"
+	gcc $(CORE_WARN) -O2 $(CORE)/example/example.c $$flags -pthread -o $(CORE_BUILD)/example; \
+	  out=$$(LD_LIBRARY_PATH=$(PREFIX)/lib $(CORE_BUILD)/example); echo "example, shared: $$out"; \
+	gcc $(CORE_WARN) -O2 $(CORE)/example/example.c -I$(PREFIX)/include $(PREFIX)/lib/libbitactor.a -pthread -o $(CORE_BUILD)/example; \
+	  out=$$($(CORE_BUILD)/example); echo "example, static: $$out"; \
+	clang $(CORE_WARN) -O2 $(CORE)/example/example.c $(CORE_BUILD)/amalgamation/bitactor.c -I$(CORE_BUILD)/amalgamation -pthread -o $(CORE_BUILD)/example; \
+	  out=$$($(CORE_BUILD)/example); echo "example, amalgamated: $$out"
 
 SOAK_SIGNALS ?= 10000000000
 .PHONY: soak-core
@@ -94,6 +94,10 @@ FORMAT ?= markdown
 .PHONY: bench-core bench-core-c
 bench-core: $(CORE_BUILD)/.made ## what a signal costs, beside ck_ring and DPDK's ring (FORMAT=markdown|json|html)
 	@cd $(CORE)/.. && go run -tags peers ./bench/corebench/run -format $(FORMAT)
+
+.PHONY: figures-core
+figures-core: ## write core/FIGURES.md from a run on this machine
+	@$(MAKE) --no-print-directory bench-core >$(CORE)/FIGURES.md.new && mv $(CORE)/FIGURES.md.new $(CORE)/FIGURES.md
 
 bench-core-c: $(CORE_BUILD)/.made ## the same workloads as a C program, without the peers
 	@gcc -std=gnu11 -O2 -Wall -Wextra -Wconversion -Werror -I$(CORE)/include -I$(CORE)/cases/src $(CORE)/cbench/cbench.c -pthread -o $(CORE_BUILD)/cbench

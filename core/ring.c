@@ -60,7 +60,8 @@ BA_API int ba_spsc_push(struct ba_ring *ring, const struct ba_signal *signal) {
     int code = ba_spsc_reserve(ring, 1, &span);
     if (code != BA_OK) return code;
     ba_signal_copy(span.slot, signal);
-    return ba_spsc_commit(ring, 1);
+    ba_spsc_commit_to(ring, span.first + 1);
+    return BA_OK;
 }
 
 BA_API int ba_spsc_pop(struct ba_ring *ring, struct ba_signal *out) {
@@ -70,7 +71,8 @@ BA_API int ba_spsc_pop(struct ba_ring *ring, struct ba_signal *out) {
     if (code != BA_OK) return code;
     ba_signal_copy(out, span.slot);
     ba_set_relaxed32(&out->turn, 0);
-    return ba_spsc_release(ring, 1);
+    ba_spsc_release_to(ring, span.first + 1);
+    return BA_OK;
 }
 
 /* room_at returns the free slots from [position] as far as [taken] tells. The

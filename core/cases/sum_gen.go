@@ -4,5 +4,5 @@
 
 package cases
 
-// #cgo CFLAGS: -DBA_SOURCES=4269003989
+// #cgo CFLAGS: -DBA_SOURCES=482363647
 import "C"

@@ -18,7 +18,7 @@ static int one_by_one(struct ba_case_state *state, uint64_t operations) {
         int code = ba_spsc_reserve(ring, 1, &span);
         if (code != BA_OK) return code;
         ba_case_fill(span.slot, BA_CASE_KIND, i);
-        (void)ba_spsc_commit(ring, 1);
+        ba_spsc_commit_to(ring, span.first + 1);
         code = ba_step(context, ring);
         if (code != BA_OK) return code;
     }
@@ -30,7 +30,7 @@ static inline uint32_t fill_batch(struct ba_ring *ring, uint64_t sequence, uint3
     struct ba_span span;
     if (ba_spsc_reserve(ring, batch, &span) != BA_OK) return 0;
     for (uint32_t i = 0; i < span.count; i++) ba_case_fill(&span.slot[i], BA_CASE_KIND, sequence + i);
-    (void)ba_spsc_commit(ring, span.count);
+    ba_spsc_commit_to(ring, span.first + span.count);
     return span.count;
 }
 
@@ -38,7 +38,7 @@ static uint32_t random_batch(struct ba_case_state *state, struct ba_ring *ring, 
     struct ba_span span;
     if (ba_spsc_reserve(ring, batch, &span) != BA_OK) return 0;
     for (uint32_t i = 0; i < span.count; i++) ba_case_fill(&span.slot[i], draw_kind(state), sequence + i);
-    (void)ba_spsc_commit(ring, span.count);
+    ba_spsc_commit_to(ring, span.first + span.count);
     return span.count;
 }
 
@@ -49,7 +49,7 @@ static uint32_t tick_batch(struct ba_ring *ring, uint64_t sequence, uint32_t bat
         ba_case_fill(&span.slot[i], BA_CASE_KIND, sequence + i);
         span.slot[i].timestamp = ba_ticks();
     }
-    (void)ba_spsc_commit(ring, span.count);
+    ba_spsc_commit_to(ring, span.first + span.count);
     return span.count;
 }
 

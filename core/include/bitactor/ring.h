@@ -160,12 +160,12 @@ static inline void ba_span_at(struct ba_ring *ring, uint32_t first, uint32_t cou
 static inline int ba_spsc_reserve(struct ba_ring *ring, uint32_t want, struct ba_span *out) {
     if (ring == NULL || out == NULL) return BA_ENULL;
     if (want == 0) return BA_EINVAL;
-    if (ba_relaxed32(&ring->closed) != 0) return BA_ECLOSED;
+    if (BA_RARE(ba_relaxed32(&ring->closed) != 0)) return BA_ECLOSED;
     uint32_t tail = ba_relaxed32(&ring->tail);
     uint32_t room = ring->limit - tail;
-    if (room < want) {
+    if (BA_RARE(room < want)) {
         /* limit == tail in a ring that is not SPSC, so all wrong use comes here */
-        if (ring->mode != BA_SPSC) return BA_EMODE;
+        if (BA_RARE(ring->mode != BA_SPSC)) return BA_EMODE;
         ring->limit = ba_acquire32(&ring->head) + ring->slots;
         room = ring->limit - tail;
         if (room == 0) {
@@ -181,6 +181,16 @@ static inline int ba_spsc_reserve(struct ba_ring *ring, uint32_t want, struct ba
     return BA_OK;
 }
 
+/* ba_spsc_commit_to publishes the slots before [position], which the caller knows
+ * to be reserved: for loops that commit whole reservations. [ring] must be an SPSC
+ * ring. */
+static inline void ba_spsc_commit_to(struct ba_ring *ring, uint32_t position) {
+    ba_release32(&ring->tail, position);
+#if BA_DEBUG
+    ba_release32(&ring->producing, 0);
+#endif
+}
+
 /* ba_spsc_commit publishes the first [count] slots of the reservation; 0 gives
  * it up. BA_ENULL, BA_ERANGE: more than can have been reserved (always, of a ring
  * that is not SPSC). */
@@ -188,10 +198,7 @@ static inline int ba_spsc_commit(struct ba_ring *ring, uint32_t count) {
     if (ring == NULL) return BA_ENULL;
     uint32_t tail = ba_relaxed32(&ring->tail);
     if (count > ring->limit - tail) return BA_ERANGE;
-    ba_release32(&ring->tail, tail + count);
-#if BA_DEBUG
-    ba_release32(&ring->producing, 0);
-#endif
+    ba_spsc_commit_to(ring, tail + count);
     return BA_OK;
 }
 
@@ -205,13 +212,13 @@ static inline int ba_spsc_peek(struct ba_ring *ring, uint32_t want, struct ba_sp
     uint32_t waiting = ring->tail_seen - head;
     if (waiting < want) {
         /* tail_seen == head in a ring that is not SPSC, so all wrong use comes here */
-        if (ring->mode != BA_SPSC) return BA_EMODE;
+        if (BA_RARE(ring->mode != BA_SPSC)) return BA_EMODE;
         /* closed before tail: what was committed before the close is then seen */
         uint32_t closed = ba_acquire32(&ring->closed);
         ring->tail_seen = ba_acquire32(&ring->tail);
         waiting = ring->tail_seen - head;
-        if (waiting == 0) return closed != 0 ? BA_ECLOSED : BA_EEMPTY;
-        if (waiting > ba_relaxed32(&ring->depth_max)) ba_set_relaxed32(&ring->depth_max, waiting);
+        if (BA_RARE(waiting == 0)) return closed != 0 ? BA_ECLOSED : BA_EEMPTY;
+        if (BA_RARE(waiting > ba_relaxed32(&ring->depth_max))) ba_set_relaxed32(&ring->depth_max, waiting);
         if (waiting < want) want = waiting;
     }
 #if BA_DEBUG
@@ -222,7 +229,8 @@ static inline int ba_spsc_peek(struct ba_ring *ring, uint32_t want, struct ba_sp
 }
 
 /* ba_spsc_release_to hands back the slots before [position], which the caller
- * knows to be peeked. [ring] must be an SPSC ring. */
+ * knows to be peeked: for loops that release whole spans. [ring] must be an SPSC
+ * ring. */
 static inline void ba_spsc_release_to(struct ba_ring *ring, uint32_t position) {
     ba_release32(&ring->head, position);
 #if BA_DEBUG

@@ -4,5 +4,5 @@
 
 package replay
 
-// #cgo CFLAGS: -DBA_SOURCES=1866347247
+// #cgo CFLAGS: -DBA_SOURCES=3580424195
 import "C"
