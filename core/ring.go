@@ -162,8 +162,7 @@ func (r *Ring) Depth() int {
 	return int(min(filled-taken, r.n))
 }
 
-// Overflow returns how many reservations were refused with ErrFull, DepthMax the
-// most signals that the consumer found waiting. Any goroutine.
+// Overflow returns how many reservations were refused with ErrFull. Any goroutine.
 func (r *Ring) Overflow() uint64 { return r.h.overflow.Load() }
 
 // DepthMax returns the most signals that the consumer found waiting. Any goroutine.
