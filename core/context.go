@@ -30,8 +30,10 @@ type Config struct {
 
 // DefaultConfig is ba_config_default.
 func DefaultConfig() Config {
-	return Config{InboxSlots: 256, InboxMode: MPSC, TraceRecords: 256, PoolBlocks: 64, PoolBlockBytes: 128,
-		SampleEvery: 1024, Flags: Timed | Events}
+	return Config{
+		InboxSlots: 256, InboxMode: MPSC, TraceRecords: 256, PoolBlocks: 64, PoolBlockBytes: 128,
+		SampleEvery: 1024, Flags: Timed | Events,
+	}
 }
 
 // Handler handles one signal in place; the pointer is dead when it returns.

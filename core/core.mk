@@ -93,7 +93,7 @@ soak-core: $(CORE_BUILD)/.made ## SOAK_SIGNALS (10^10) signals across two thread
 FORMAT ?= markdown
 .PHONY: bench-core bench-core-c
 bench-core: $(CORE_BUILD)/.made ## what a signal costs, beside ck_ring and DPDK's ring (FORMAT=markdown|json|html)
-	@cd $(CORE)/.. && go run -tags peers ./bench/corebench/run -format $(FORMAT)
+	@cd $(CORE)/.. && go run -tags peers ./bench/corebench/cmd -format $(FORMAT)
 
 .PHONY: figures-core
 figures-core: ## write core/FIGURES.md from a run on this machine

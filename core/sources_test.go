@@ -25,8 +25,10 @@ func TestSourcesBuildElsewhere(t *testing.T) {
 	for i := range files {
 		files[i] = filepath.Join(folder, files[i])
 	}
-	arguments := append([]string{"-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-I" + filepath.Join(folder, "include"),
-		"-o", filepath.Join(folder, "core.so")}, files...)
+	arguments := append([]string{
+		"-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-I" + filepath.Join(folder, "include"),
+		"-o", filepath.Join(folder, "core.so"),
+	}, files...)
 	if out, err := exec.Command("cc", arguments...).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -50,8 +50,10 @@ var ErrNotBuilt = fmt.Errorf("cases: built without the tag peers")
 
 // Open prepares a workload: a core.Error, or ErrNotBuilt.
 func Open(s Setup) (*Case, error) {
-	setup := C.struct_ba_case_setup{which: C.uint32_t(s.Which), batch: C.uint32_t(s.Batch), slots: C.uint32_t(s.Slots),
-		flags: C.uint32_t(s.Flags), trace_records: C.uint32_t(s.TraceRecords)}
+	setup := C.struct_ba_case_setup{
+		which: C.uint32_t(s.Which), batch: C.uint32_t(s.Batch), slots: C.uint32_t(s.Slots),
+		flags: C.uint32_t(s.Flags), trace_records: C.uint32_t(s.TraceRecords),
+	}
 	var c Case
 	switch code := C.ba_case_open(&setup, &c.state); {
 	case code == -100:

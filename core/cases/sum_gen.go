@@ -4,5 +4,5 @@
 
 package cases
 
-// #cgo CFLAGS: -DBA_SOURCES=482363647
+// #cgo CFLAGS: -DBA_SOURCES=3023568658
 import "C"

@@ -2,11 +2,17 @@
  * SPSC macros for values) and DPDK's ring (libdpdk-dev, rte_ring_elem.h, single
  * producer and consumer, zero copy off: it moves bursts of 64-byte elements). The
  * consumer calls the same table of handlers. */
+#include "state.h"
+
+/* what DPDK needs of -march=corei7 in libdpdk.pc, for this file alone */
+#if defined(__x86_64__)
+#pragma GCC push_options
+#pragma GCC target("sse4.2")
+#endif
 #include <ck_ring.h>
+#include <rte_config.h>
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
-
-#include "state.h"
 
 CK_RING_PROTOTYPE(signal, ba_signal)
 
@@ -102,3 +108,7 @@ static void ba_case_peer_consume(struct ba_case_state *state, uint64_t operation
         dpdk_consume(state, state->peer, operations);
     }
 }
+
+#if defined(__x86_64__)
+#pragma GCC pop_options
+#endif

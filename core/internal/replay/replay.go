@@ -98,13 +98,15 @@ func RingOperation(at unsafe.Pointer, op int, n, first uint32) (code int, spanFi
 
 // TelemetryWrite is ba_telemetry_write of the fields of an event.
 func TelemetryWrite(at unsafe.Pointer, timestamp, value uint64, kind uint8, eventType uint8, code uint16, count uint32) int {
-	event := C.struct_ba_event{timestamp: C.uint64_t(timestamp), value: C.uint64_t(value), kind: C.uint8_t(kind),
-		code: C.uint16_t(code), count: C.uint32_t(count)}
+	event := C.struct_ba_event{
+		timestamp: C.uint64_t(timestamp), value: C.uint64_t(value), kind: C.uint8_t(kind),
+		code: C.uint16_t(code), count: C.uint32_t(count),
+	}
 	*(*uint8)(unsafe.Add(unsafe.Pointer(&event), 16)) = eventType // the field is called type
 	return int(C.ba_telemetry_write((*C.struct_ba_telemetry)(at), &event))
 }
 
-// PoolInit, PoolTake and PoolGive are the functions of pool.h.
+// PoolInit is ba_pool_init.
 func PoolInit(at unsafe.Pointer, bytes uintptr, blocks, blockBytes uint32) int {
 	return int(C.pool_init(at, C.size_t(bytes), C.uint32_t(blocks), C.uint32_t(blockBytes)))
 }
@@ -150,10 +152,12 @@ type Context struct{ c *C.struct_ba_context }
 
 // NewContext is ba_init; the zero Context when it fails.
 func NewContext(inboxSlots, inboxMode, traceRecords, poolBlocks, poolBlockBytes, sampleEvery, flags, start uint32) Context {
-	config := C.struct_ba_config{inbox_slots: C.uint32_t(inboxSlots), inbox_mode: C.uint32_t(inboxMode),
+	config := C.struct_ba_config{
+		inbox_slots: C.uint32_t(inboxSlots), inbox_mode: C.uint32_t(inboxMode),
 		trace_records: C.uint32_t(traceRecords), pool_blocks: C.uint32_t(poolBlocks),
 		pool_block_bytes: C.uint32_t(poolBlockBytes), sample_every: C.uint32_t(sampleEvery),
-		flags: C.uint32_t(flags), start: C.uint32_t(start)}
+		flags: C.uint32_t(flags), start: C.uint32_t(start),
+	}
 	return Context{C.context_new(&config)}
 }
 

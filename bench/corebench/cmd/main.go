@@ -1,6 +1,6 @@
 //go:build cgo && linux
 
-// Command run measures the core and writes the report to standard output. It is
+// Command cmd measures the core and writes the report to standard output. It is
 // what make bench-core runs; cf benchmark core is the same suite.
 package main
 
