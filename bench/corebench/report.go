@@ -48,7 +48,7 @@ func report(list []row, results []bench.Result, noise bench.Noise) *bench.Report
 		Title: "What a signal costs", Time: time.Now(), Machine: bench.ThisMachine(), Noise: noise,
 		Conditions: append([]string{
 			fmt.Sprintf("ticks are of the processor's constant-rate counter: %.3f ns each, %.2f core cycles each", tickNS, 1/cycle),
-			fmt.Sprintf("medians of %d interleaved runs of 8192 signals amortised per signal; the interval is that of the median", results[0].Ticks.Runs),
+			fmt.Sprintf("medians of %d interleaved runs of 8192 signals, amortised per signal; the interval is that of the median", results[0].Ticks.Runs),
 			"40 of the 64 bytes written per signal; an empty handler, called through the table; one kind unless it says random",
 			"rings of 64 slots (batch 128: 256), so in the first cache, unless it says cold; Go's memory is C's: " + onOff(core.InC),
 			"the share of the limit is the limit's ticks over the case's: 100 % would be free of any ring",
