@@ -92,6 +92,7 @@ func rows() []row {
 		{name: "cold rings (9.7 MB), batch 32", setup: one(cases.SPSCCold, 32, 0, 0), limit: limitFill},
 		{name: "MPSC, one core, one claim a signal, drained one by one", setup: one(cases.MPSC, 1, 0, 0), limit: limitMPSC},
 		{name: "MPSC, one core, one claim a signal, drained by 32", setup: one(cases.MPSC, 32, 0, 0), limit: limitMPSC},
+		{name: "MPSC, one core, one claim for 32 signals", setup: one(cases.MPSCSpan, 32, 0, 0), limit: limitFill},
 		{name: cLoop, setup: one(cases.SPSC, 64, 0, 0), limit: limitFill},
 		{name: "SPSC, one core, Go over the same memory, batch 64", setup: one(cases.SPSC, 64, 0, 0), limit: cLoop, inGo: true},
 		{name: "SPSC, two cores, batch 1", setup: cross(cases.Cross, 1)},

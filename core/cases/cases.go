@@ -29,6 +29,7 @@ const (
 	SPSCTickEach   = C.BA_CASE_SPSC_TICK_EACH
 	SPSCCold       = C.BA_CASE_SPSC_COLD
 	MPSC           = C.BA_CASE_MPSC
+	MPSCSpan       = C.BA_CASE_MPSC_SPAN
 	Cross          = C.BA_CASE_CROSS
 	CrossCK        = C.BA_CASE_CROSS_CK
 	CrossDPDK      = C.BA_CASE_CROSS_DPDK

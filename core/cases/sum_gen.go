@@ -4,5 +4,5 @@
 
 package cases
 
-// #cgo CFLAGS: -DBA_SOURCES=3023568658
+// #cgo CFLAGS: -DBA_SOURCES=3672466514
 import "C"

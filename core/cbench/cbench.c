@@ -36,6 +36,7 @@ static const struct row rows[] = {
     {"SPSC cold rings, batch 32", {BA_CASE_SPSC_COLD, 32, 64, 0, 0, 0}},
     {"MPSC one by one", {BA_CASE_MPSC, 1, 64, 0, 0, 0}},
     {"MPSC drained by 32", {BA_CASE_MPSC, 32, 64, 0, 0, 0}},
+    {"MPSC one claim for 32", {BA_CASE_MPSC_SPAN, 32, 64, 0, 0, 0}},
     {"SPSC two cores, batch 1", {BA_CASE_CROSS, 1, 512, 0, 0, 0}},
     {"SPSC two cores, batch 64", {BA_CASE_CROSS, 64, 512, 0, 0, 0}},
 };

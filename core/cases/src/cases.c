@@ -72,6 +72,14 @@ static uint32_t mpsc_batch(struct ba_ring *ring, uint64_t sequence, uint32_t bat
     return batch;
 }
 
+static uint32_t mpsc_span(struct ba_ring *ring, uint64_t sequence, uint32_t batch) {
+    struct ba_span span;
+    if (ba_mpsc_reserve(ring, batch, &span) != BA_OK) return 0;
+    for (uint32_t i = 0; i < span.count; i++) ba_case_fill(&span.slot[i], BA_CASE_KIND, sequence + i);
+    (void)ba_mpsc_commit(ring, span.first, span.count);
+    return span.count;
+}
+
 /* in batches: one reserve, fills in place, one commit, one drain */
 static int in_batches(struct ba_case_state *state, uint64_t operations) {
     struct ba_context *context = state->context;
@@ -91,6 +99,7 @@ static uint32_t send_batch(struct ba_case_state *state, struct ba_ring *ring, ui
     case BA_CASE_SPSC_RANDOM: return random_batch(state, ring, sequence, batch);
     case BA_CASE_SPSC_TICK_EACH: return tick_batch(ring, sequence, batch);
     case BA_CASE_MPSC: return mpsc_batch(ring, sequence, batch);
+    case BA_CASE_MPSC_SPAN: return mpsc_span(ring, sequence, batch);
     default: return fill_batch(ring, sequence, batch);
     }
 }
@@ -187,7 +196,7 @@ static int cross_core(struct ba_case_state *state, struct ba_case_result *result
 static int open_rings(struct ba_case_state *state) {
     const struct ba_case_setup *setup = &state->setup;
     size_t bytes = ba_ring_bytes(setup->slots);
-    uint32_t mode = setup->which == BA_CASE_MPSC ? BA_MPSC : BA_SPSC;
+    uint32_t mode = setup->which == BA_CASE_MPSC || setup->which == BA_CASE_MPSC_SPAN ? BA_MPSC : BA_SPSC;
     state->rings = setup->which == BA_CASE_SPSC_COLD ? BA_CASE_RINGS : 1;
     for (uint32_t i = 0; i < state->rings; i++) {
         void *memory = aligned_alloc(128, (bytes + 127) / 128 * 128);

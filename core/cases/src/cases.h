@@ -24,7 +24,8 @@ enum ba_case {
     BA_CASE_SPSC_RANDOM,   /* random kinds */
     BA_CASE_SPSC_TICK_EACH,/* a tick read into each signal */
     BA_CASE_SPSC_COLD,     /* through more rings than the second cache holds */
-    BA_CASE_MPSC,          /* one producer, one core */
+    BA_CASE_MPSC,          /* one producer, one core, a claim a signal */
+    BA_CASE_MPSC_SPAN,     /* a claim a batch */
     BA_CASE_CROSS,         /* two threads, SPSC, drained by a dispatching consumer */
     BA_CASE_CROSS_CK,      /* the same signals through ck_ring */
     BA_CASE_CROSS_DPDK,    /* and through DPDK's ring, 64-byte elements */
