@@ -87,16 +87,17 @@ BA_API int ba_mpsc_reserve(struct ba_ring *ring, uint32_t want, struct ba_span *
     if (ring == NULL || out == NULL) return BA_ENULL;
     if (want == 0) return BA_EINVAL;
     if (ring->mode != BA_MPSC) return BA_EMODE;
-    struct ba_span span;
     uint64_t claim = ba_relaxed64(&ring->claim);
     for (;;) {
-        if (claim >= BA_CLAIM_CLOSED) return BA_ECLOSED;
-        ba_span_at(ring, (uint32_t)claim, want, &span);
+        if (BA_RARE(claim >= BA_CLAIM_CLOSED)) return BA_ECLOSED;
+        uint32_t first = (uint32_t)claim;
+        uint32_t to_end = ring->slots - (first & ring->mask);
+        uint32_t count = want < to_end ? want : to_end;
         /* The consumer frees slots in order: when the last is free, all are. taken,
          * on a line that the consumer keeps writing, is read only otherwise. */
-        uint32_t last = span.first + span.count - 1;
-        if (ba_acquire32(&span.slot[span.count - 1].turn) != last) {
-            uint32_t room = room_at(ring, span.first);
+        uint32_t last = first + count - 1;
+        if (BA_RARE(ba_acquire32(&ba_slot(ring, last)->turn) != last)) {
+            uint32_t room = room_at(ring, first);
             uint64_t again = ba_relaxed64(&ring->claim);
             if (again != claim) { /* a stale position, so what was read for it says nothing */
                 claim = again;
@@ -106,10 +107,12 @@ BA_API int ba_mpsc_reserve(struct ba_ring *ring, uint32_t want, struct ba_span *
                 ba_add_shared64(&ring->overflow, 1);
                 return BA_EFULL;
             }
-            if (room < span.count) span.count = room;
+            if (room < count) count = room;
         }
-        if (ba_claim64(&ring->claim, &claim, claim + span.count)) {
-            *out = span;
+        if (ba_claim64(&ring->claim, &claim, claim + count)) {
+            out->slot = ba_slot(ring, first);
+            out->first = first;
+            out->count = count;
             return BA_OK;
         }
     }
@@ -121,7 +124,7 @@ BA_API int ba_mpsc_commit(struct ba_ring *ring, uint32_t first, uint32_t count) 
     if (count > ring->slots) return BA_ERANGE;
     uint32_t claimed = (uint32_t)ba_relaxed64(&ring->claim);
     for (uint32_t i = first; i != first + count; i++) {
-        if (ba_relaxed32(&ba_slot(ring, i)->turn) != i || claimed - i - 1 >= ring->slots) return BA_ERANGE;
+        if (BA_RARE(ba_relaxed32(&ba_slot(ring, i)->turn) != i || claimed - i - 1 >= ring->slots)) return BA_ERANGE;
     }
     for (uint32_t i = first; i != first + count; i++) ba_release32(&ba_slot(ring, i)->turn, i + 1);
     return BA_OK;

@@ -4,5 +4,5 @@
 
 package cases
 
-// #cgo CFLAGS: -DBA_SOURCES=3672466514
+// #cgo CFLAGS: -DBA_SOURCES=2659213682
 import "C"

@@ -4,5 +4,5 @@
 
 package replay
 
-// #cgo CFLAGS: -DBA_SOURCES=3580424195
+// #cgo CFLAGS: -DBA_SOURCES=2051921475
 import "C"
