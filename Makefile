@@ -65,6 +65,8 @@ bench-reuse: build ## share of the prompt that a second turn reuses
 bench-memory: build ## peak memory of a session
 	@tools/with-server.sh $(CF) go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md memory
 
+include core/core.mk
+
 ##@ Other
 .PHONY: help clean
 help: ## this list
