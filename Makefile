@@ -51,7 +51,7 @@ guide: build ## run the 65 commands of the user's guide, each with its check
 	@tools/with-server.sh $(CF) go -C tools run ./guide -cf $(CF) -testdata $(CURDIR)/testdata/guide
 
 test-packages:
-	@tools/packages.sh tmux iproute2 strace
+	@tools/packages.sh tmux iproute2
 
 ##@ Measure (figures go to docs/figures.md)
 .PHONY: bench bench-start bench-stream bench-reuse bench-memory

@@ -6,7 +6,7 @@
 # are skipped.
 set -euo pipefail
 
-declare -A program=([tmux]=tmux [iproute2]=ip [strace]=strace)
+declare -A program=([tmux]=tmux [iproute2]=ip)
 own=${CF_TEST_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/cf-test}/tools
 PATH=$PATH:$own/bin
 missing=()
