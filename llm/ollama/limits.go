@@ -1,32 +1,18 @@
 package ollama
 
 import (
-	"cmp"
 	"time"
+
+	"github.com/bitactor/cf/llm/wire"
 )
 
 // Limits bounds one exchange with the server. Zero fields mean DefaultLimits.
-type Limits struct {
-	Connect time.Duration // until the connection stands, name resolution and TLS included
-	Greet   time.Duration // until the first request of a Client is answered at all
-	Answer  time.Duration // until a call that runs no model has answered whole
-	Load    time.Duration // until the first token, where the model may have to be loaded
-	First   time.Duration // until the first token, where the model is loaded
-	Prefill time.Duration // added to Load and First for every prompt token
-	Idle    time.Duration // between two pieces of a stream
-	Total   time.Duration // of one whole reply
-
-	LineBytes int64 // longest line of a stream
-	BodyBytes int64 // longest body of a call that streams no reply
-	// ReplyBytesPerToken times MaxTokens, plus LineBytes, bounds the body of a
-	// streamed reply: each token comes as a JSON line of about 150 bytes.
-	ReplyBytesPerToken int64
-}
+type Limits = wire.Limits
 
 // DefaultLimits are the limits of a Client. Ollama itself gives a load five
 // minutes (envconfig.LoadTimeout) without progress; ours is longer, because its
 // clock starts anew with every piece of progress. 40 ms a token is the prefill
-// rate of a 30B model on a slow CPU.
+// rate of a 30B model on a slow CPU; a streamed token is a line of about 150 bytes.
 var DefaultLimits = Limits{
 	Connect: 1500 * time.Millisecond,
 	Greet:   1800 * time.Millisecond,
@@ -40,21 +26,4 @@ var DefaultLimits = Limits{
 	LineBytes:          1 << 20,
 	BodyBytes:          64 << 20,
 	ReplyBytesPerToken: 1 << 10,
-}
-
-func (l Limits) withDefaults() Limits {
-	d := DefaultLimits
-	return Limits{
-		Connect:            cmp.Or(l.Connect, d.Connect),
-		Greet:              cmp.Or(l.Greet, d.Greet),
-		Answer:             cmp.Or(l.Answer, d.Answer),
-		Load:               cmp.Or(l.Load, d.Load),
-		First:              cmp.Or(l.First, d.First),
-		Prefill:            cmp.Or(l.Prefill, d.Prefill),
-		Idle:               cmp.Or(l.Idle, d.Idle),
-		Total:              cmp.Or(l.Total, d.Total),
-		LineBytes:          cmp.Or(l.LineBytes, d.LineBytes),
-		BodyBytes:          cmp.Or(l.BodyBytes, d.BodyBytes),
-		ReplyBytesPerToken: cmp.Or(l.ReplyBytesPerToken, d.ReplyBytesPerToken),
-	}
 }

@@ -109,7 +109,7 @@ func New(o Options) (*Client, error) {
 	if o.KeepAlive == 0 {
 		o.KeepAlive = 30 * time.Minute
 	}
-	o.Limits = o.Limits.withDefaults()
+	o.Limits = o.Limits.Or(DefaultLimits)
 	c := &Client{
 		options: o, base: base, remote: remote, models: map[string]*served{}, pause: wire.Pause, greeted: o.Version != "", version: o.Version,
 		http: wire.NewClient(base, protocol, o.Limits.Connect, o.Dial),

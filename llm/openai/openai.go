@@ -19,7 +19,6 @@
 package openai
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -58,23 +57,13 @@ type Options struct {
 	Pause func(ctx context.Context, d time.Duration) error
 }
 
-// Limits bounds one exchange with the server. Zero fields mean DefaultLimits.
-type Limits struct {
-	Connect time.Duration // until the connection stands, name resolution and TLS included
-	Answer  time.Duration // until a call that runs no model has answered whole
-	First   time.Duration // until the first token; the model may have to be loaded
-	Prefill time.Duration // added to First for every prompt token
-	Idle    time.Duration // between two pieces of a stream
-	Total   time.Duration // of one whole reply
-
-	LineBytes          int64 // longest line of a stream
-	BodyBytes          int64 // longest body of a call that streams no reply
-	ReplyBytesPerToken int64 // times MaxTokens, plus LineBytes, bounds a streamed reply; a token comes as about 250 bytes
-}
+// Limits bounds one exchange with the server; Greet and Load have no use here.
+// Zero fields mean DefaultLimits.
+type Limits = wire.Limits
 
 // DefaultLimits are the limits of a Client: those of llm/ollama, with the longer
 // first-token limit for every call, since this protocol does not tell whether a
-// model is loaded.
+// model is loaded. A streamed token is a line of about 250 bytes.
 var DefaultLimits = Limits{
 	Connect: 1500 * time.Millisecond,
 	Answer:  20 * time.Second,
@@ -86,21 +75,6 @@ var DefaultLimits = Limits{
 	LineBytes:          1 << 20,
 	BodyBytes:          8 << 20,
 	ReplyBytesPerToken: 2 << 10,
-}
-
-func (l Limits) withDefaults() Limits {
-	d := DefaultLimits
-	return Limits{
-		Connect:            cmp.Or(l.Connect, d.Connect),
-		Answer:             cmp.Or(l.Answer, d.Answer),
-		First:              cmp.Or(l.First, d.First),
-		Prefill:            cmp.Or(l.Prefill, d.Prefill),
-		Idle:               cmp.Or(l.Idle, d.Idle),
-		Total:              cmp.Or(l.Total, d.Total),
-		LineBytes:          cmp.Or(l.LineBytes, d.LineBytes),
-		BodyBytes:          cmp.Or(l.BodyBytes, d.BodyBytes),
-		ReplyBytesPerToken: cmp.Or(l.ReplyBytesPerToken, d.ReplyBytesPerToken),
-	}
 }
 
 // Client is a Provider. Safe for concurrent use.
@@ -144,7 +118,7 @@ func New(o Options) (*Client, error) {
 	if o.Pause == nil {
 		o.Pause = wire.Pause
 	}
-	o.Limits = o.Limits.withDefaults()
+	o.Limits = o.Limits.Or(DefaultLimits)
 	c := &Client{options: o, base: base, remote: remote, windows: map[string]llm.Window{}, http: wire.NewClient(base, protocol, o.Limits.Connect, o.Dial)}
 	config := client.DefaultConfig(o.APIKey)
 	config.BaseURL = base.String()
