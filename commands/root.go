@@ -109,7 +109,7 @@ func newRoot(a *App) *cobra.Command {
 	root.SetHelpCommandGroupID("other")
 	root.SetHelpCommand(newHelpCmd())
 	root.InitDefaultHelpCmd()
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })
+	root.SetFlagErrorFunc(flagError)
 	root.SetUsageFunc(a.usage)
 	root.SetHelpFunc(a.help(root.HelpFunc()))
 	root.SetOut(a.Env.Stdout)
@@ -155,6 +155,15 @@ func wire(a *App, cmd *cobra.Command) {
 		cmd.Args = cobra.ArbitraryArgs
 		cmd.RunE = parent
 	}
+}
+
+// flagError is what a wrong flag becomes. Behind a verb that does not exist it is
+// the verb that is wrong.
+func flagError(cmd *cobra.Command, err error) error {
+	if args := cmd.Flags().Args(); cmd.HasSubCommands() && len(args) > 0 {
+		return parent(cmd, args)
+	}
+	return usageError(cmd, err)
 }
 
 // parent is run for a command that only holds others.
