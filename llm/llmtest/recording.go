@@ -56,8 +56,9 @@ type Recorder struct {
 }
 
 // NewRecordingProxy starts a loopback server that passes requests on to target
-// and records them in dir, and returns its URL.
-func NewRecordingProxy(t testing.TB, target, dir string) string {
+// and records them in dir. A client may be done before its last exchange is
+// written: Close waits for that.
+func NewRecordingProxy(t testing.TB, target, dir string) *httptest.Server {
 	t.Helper()
 	to, err := url.Parse(target)
 	if err != nil {
@@ -68,7 +69,7 @@ func NewRecordingProxy(t testing.TB, target, dir string) string {
 	proxy.FlushInterval = -1
 	server := httptest.NewServer(proxy)
 	t.Cleanup(server.Close)
-	return server.URL
+	return server
 }
 
 // RoundTrip sends the request and records it once the response was read to its

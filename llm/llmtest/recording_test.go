@@ -113,7 +113,7 @@ func TestScenarios(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			dir := filepath.Join(recordings, s.name)
 			if *record {
-				s.run(t, provider(t, s.v1, llmtest.NewRecordingProxy(t, llmtest.RealServer(t), dir)))
+				s.run(t, provider(t, s.v1, llmtest.NewRecordingProxy(t, llmtest.RealServer(t), dir).URL))
 				return
 			}
 			list, err := llmtest.ReadRecordings(dir)
@@ -192,8 +192,8 @@ func TestRecorderKeepsBodiesAndRedactsSecrets(t *testing.T) {
 	const key = "sk-abcdefghijklmnopqrstuvwx"
 	server := llmtest.NewFaultServer(t, llmtest.Sound())
 	dir := t.TempDir()
-	url := llmtest.NewRecordingProxy(t, server.URL, dir)
-	p, err := openai.New(openai.Options{URL: url + "/v1", APIKey: key})
+	proxy := llmtest.NewRecordingProxy(t, server.URL, dir)
+	p, err := openai.New(openai.Options{URL: proxy.URL + "/v1", APIKey: key})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,6 +205,7 @@ func TestRecorderKeepsBodiesAndRedactsSecrets(t *testing.T) {
 	if got := server.Requests()[1].Header.Get("Authorization"); got != "Bearer "+key {
 		t.Errorf("the server got Authorization %q", got)
 	}
+	proxy.Close()
 	list, err := llmtest.ReadRecordings(dir)
 	if err != nil || len(list) != 2 {
 		t.Fatalf("%d recordings, %v", len(list), err)
