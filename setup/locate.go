@@ -16,6 +16,7 @@ import (
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/llm"
 	"github.com/bitactor/cf/llm/embedded"
+	"github.com/bitactor/cf/llm/wire"
 )
 
 // Where a server comes from.
@@ -106,7 +107,7 @@ func (o LocateOptions) nothing(err error, made bool) error {
 }
 
 func named(ctx context.Context, o LocateOptions) (Server, error) {
-	if u, err := url.Parse(o.Host); err == nil && !loopback(u.Hostname()) && !o.AllowRemote {
+	if u, err := url.Parse(o.Host); err == nil && !wire.Loopback(u.Hostname()) && !o.AllowRemote {
 		return Server{}, fault.New(fault.Usage, llm.CodeRemoteHost, "the model server is not on this machine").On("find model server", o.Host).
 			Hint("source code would leave this machine; if that is meant, run: cf config set allow_remote_hosts true")
 	}
@@ -132,18 +133,13 @@ func probe(ctx context.Context, base string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	transport := &http.Transport{DisableKeepAlives: true}
-	if u, err := url.Parse(base); err == nil && !loopback(u.Hostname()) {
+	if u, err := url.Parse(base); err == nil && !wire.Loopback(u.Hostname()) {
 		transport.Proxy = http.ProxyFromEnvironment
 	}
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse // a server must not send cf to a host that nobody named
 	}}
 	return embedded.Version(ctx, client, base)
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // short leaves out what url.Error repeats: the method and the URL.
@@ -182,7 +178,7 @@ func finish(s Server) Server {
 // other machines too; else "". It reads the system's table of sockets, which
 // takes milliseconds: for those who report on the machine.
 func (s Server) Exposure() string {
-	if u, err := url.Parse(s.URL); err == nil && loopback(u.Hostname()) && listensBeyondLoopback(u.Port()) {
+	if u, err := url.Parse(s.URL); err == nil && wire.Loopback(u.Hostname()) && listensBeyondLoopback(u.Port()) {
 		return "the server at " + s.URL + " accepts connections from other machines, without a password; start it with OLLAMA_HOST=127.0.0.1"
 	}
 	return ""

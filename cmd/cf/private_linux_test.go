@@ -182,10 +182,7 @@ func TestTenFirstStartsGiveOneServer(t *testing.T) {
 // The same with the real program, whose store is empty: exit code 12 comes from
 // its answer.
 func TestTenFirstStartsOfTheRealServer(t *testing.T) {
-	binary := os.Getenv("CF_TEST_OLLAMA_BINARY")
-	if binary == "" {
-		t.Skip("CF_TEST_OLLAMA_BINARY names no ollama")
-	}
+	binary := llmtest.RealBinary(t)
 	m := newMachine(t, binary, "")
 	for i, r := range m.ten("ask", "what is a supervisor?") {
 		if r.code != 12 {

@@ -18,6 +18,8 @@ import (
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/process"
+
+	"github.com/bitactor/cf/llm/llmtest"
 )
 
 // The test binary plays ollama and cf: the first by the name it is called by
@@ -251,6 +253,20 @@ func TestServerDiesWithItsSupervisor(t *testing.T) {
 	}
 }
 
+// A supervisor that was killed may hold its lock a moment longer: whoever comes
+// then must not wait for it, but start another.
+func TestALockHeldByADyingSupervisor(t *testing.T) {
+	o := folder(t, "ollama", "1m")
+	lock := flock.New(filepath.Join(o.Dir, lockFile))
+	if got, err := lock.TryLock(); !got || err != nil {
+		t.Fatal(got, err)
+	}
+	time.AfterFunc(5*poll, func() { lock.Unlock() })
+	if s, err := Ensure(t.Context(), o); err != nil || s.URL == "" {
+		t.Errorf("got %+v, %v", s, err)
+	}
+}
+
 func TestStopEndsBoth(t *testing.T) {
 	o := folder(t, "ollama", "1m")
 	if ran, err := Stop(t.Context(), o.Dir); ran || err != nil {
@@ -346,10 +362,7 @@ func TestLogIsCapped(t *testing.T) {
 
 // The same with the real program, where CF_TEST_OLLAMA_BINARY names one.
 func TestRealServer(t *testing.T) {
-	binary := os.Getenv("CF_TEST_OLLAMA_BINARY")
-	if binary == "" {
-		t.Skip("CF_TEST_OLLAMA_BINARY names no ollama")
-	}
+	binary := llmtest.RealBinary(t)
 	o := folder(t, "ollama", "1m")
 	home := t.TempDir()
 	if err := WriteInstall(o.Dir, Install{Binary: binary, Home: home, Models: filepath.Join(home, "models")}); err != nil {

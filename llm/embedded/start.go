@@ -91,26 +91,27 @@ func start(ctx context.Context, o StartOptions) (State, error) {
 	if s, ok := adopt(ctx, o.Dir); ok {
 		return s, nil
 	}
-	var done <-chan struct{}
-	if !locked(o.Dir) {
-		_ = os.Remove(filepath.Join(o.Dir, stateFile)) // of a supervisor that is gone; its lock says so
-		p, err := process.Detach(process.Command{Path: o.Command[0], Args: o.Command[1:], Dir: o.Dir, Env: o.Environ}, filepath.Join(o.Dir, logFile))
-		if err != nil {
-			return State{}, err
-		}
-		done = p.Done()
-	}
-	return await(ctx, o, done)
+	return await(ctx, o)
 }
 
-// await polls the state file until the server is ready. ended, which may be
-// nil, is closed when the supervisor that was launched is gone.
-func await(ctx context.Context, o StartOptions, ended <-chan struct{}) (State, error) {
+// await polls the state file until the server is ready. Once nobody holds the
+// supervisor's lock it launches one: at first, or when the one that held it turns
+// out to be dying.
+func await(ctx context.Context, o StartOptions) (State, error) {
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
+	var ended <-chan struct{} // of the supervisor launched here
 	for {
 		if s, ok := adopt(ctx, o.Dir); ok {
 			return s, nil
+		}
+		if ended == nil && !locked(o.Dir) {
+			_ = os.Remove(filepath.Join(o.Dir, stateFile)) // of a supervisor that is gone; its lock says so
+			p, err := process.Detach(process.Command{Path: o.Command[0], Args: o.Command[1:], Dir: o.Dir, Env: o.Environ}, filepath.Join(o.Dir, logFile))
+			if err != nil {
+				return State{}, err
+			}
+			ended = p.Done()
 		}
 		select {
 		case <-ctx.Done():

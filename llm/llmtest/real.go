@@ -36,6 +36,21 @@ func RealServer(t testing.TB) string {
 	return url
 }
 
+// RealBinary returns the path of a real ollama program, for tests that start a
+// server of their own. `make test` sets CF_TEST_OLLAMA_BINARY; without it the
+// test is skipped, unless CF_TEST_REQUIRE says that nothing may be skipped.
+func RealBinary(t testing.TB) string {
+	t.Helper()
+	path := os.Getenv("CF_TEST_OLLAMA_BINARY")
+	if path == "" {
+		if os.Getenv("CF_TEST_REQUIRE") != "" {
+			t.Fatal("CF_TEST_REQUIRE is set and CF_TEST_OLLAMA_BINARY is not")
+		}
+		t.Skip("make test sets up a real server")
+	}
+	return path
+}
+
 // slot is this process's share in the server: a lock between processes, taken by
 // the first test and given back by the last.
 var slot realSlot
