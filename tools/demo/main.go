@@ -37,8 +37,9 @@ func main() {
 
 func run(cf, project string) error {
 	fmt.Println("set-up lists its downloads first, and answers its own question with yes; Ctrl-C stops it, and what it fetched is kept.\n" +
-		"for the smallest model: CF_MODEL=smollm2:135m make demo\n\n$ cf setup --yes")
-	if err := show(cf, "", nil, "setup", "--yes"); err != nil {
+		"for the smallest model: CF_MODEL=smollm2:135m make demo\n\n$ cf setup --yes --start")
+	// --start, because a machine that is set up already has its private server asleep.
+	if err := show(cf, "", nil, "setup", "--yes", "--start"); err != nil {
 		return fmt.Errorf("cf setup: %w", err)
 	}
 	server, err := serverOf(cf)
