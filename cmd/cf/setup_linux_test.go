@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 )
 
 // registry is an Ollama without a model that pulls any: at once, or halfway and
@@ -68,9 +70,32 @@ func (m machine) terminal(t *testing.T, args ...string) *terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keepOutput(t, tty)
 	limit := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
 	t.Cleanup(func() { limit.Stop(); _ = tty.Close() })
 	return &terminal{cmd: cmd, tty: tty}
+}
+
+// keepOutput sets NOFLSH: at Ctrl-C the terminal signals the program and then
+// throws its output away (isig, n_tty.c), which may be what the program has
+// already answered.
+func keepOutput(t *testing.T, tty *os.File) {
+	t.Helper()
+	raw, err := tty.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var setErr error
+	err = raw.Control(func(fd uintptr) {
+		var state *unix.Termios
+		if state, setErr = unix.IoctlGetTermios(int(fd), unix.TCGETS); setErr == nil {
+			state.Lflag |= unix.NOFLSH
+			setErr = unix.IoctlSetTermios(int(fd), unix.TCSETS, state)
+		}
+	})
+	if err := errors.Join(err, setErr); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // until reads what cf shows up to want; with "" up to cf's end.
