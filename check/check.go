@@ -4,6 +4,21 @@
 // A checker runs tools of its kind in the sandbox, over a stage: the tree with
 // a set of changes laid over it. It must never write the user's files, start a
 // process by itself, or call something checked that no tool has looked at.
+//
+// Run checks paths of a stage and gives a Report; Judge compares the report of
+// a change with that of the unchanged tree; Gate does both.
+//
+// Invariants:
+//  1. Nothing counts as checked before its checker has found its own planted
+//     canary with the tools of this machine (see Canary).
+//  2. What could not be checked is in the report: a missing tool, a missed
+//     canary, a file of a kind that nobody knows.
+//  3. A test that fails and then passes is flaky, whoever wrote it; a change
+//     none of whose lines a test ran is never called tested.
+//  4. A report depends on the files, the tools and cf alone: its order is the
+//     same however the checks were scheduled.
+//  5. What is kept between runs is keyed by the content of all that it depends
+//     on, checked when it is read, and bounded.
 package check
 
 import (
@@ -33,6 +48,9 @@ type Diagnostic struct {
 	Message  string   `json:"message"`
 	Checker  string   `json:"checker"` // "go"
 	Tool     string   `json:"tool"`    // "go vet"
+	// Run fills in the rest.
+	Source string `json:"source,omitempty"` // the line's text, at most 300 bytes of it
+	Beside bool   `json:"beside,omitempty"` // in a file that was not asked about, such as a caller of what changed
 }
 
 // TestState is how a test ended.
@@ -43,6 +61,7 @@ const (
 	Passed  TestState = "passed"
 	Failed  TestState = "failed"
 	Skipped TestState = "skipped"
+	Flaky   TestState = "flaky" // failed, and passed when it ran again; set by Run alone
 )
 
 // Test is one test that ran.
@@ -69,6 +88,12 @@ type Gap struct {
 	What string `json:"what"`           // "format", "tests", "compile"
 	Why  string `json:"why"`            // "clang-format is not installed"
 	Hint string `json:"hint,omitempty"` // what would mend it
+	// Blocks tells that the files count as not checked because of it: code does
+	// not land. A gap that leaves the essence checked, such as a missing
+	// formatter, does not block.
+	Blocks bool `json:"blocks,omitempty"`
+	// Checker is filled in by Run.
+	Checker string `json:"checker,omitempty"`
 }
 
 // Outcome is what one checker found.
@@ -78,8 +103,12 @@ type Outcome struct {
 	Ran         []Ran
 	Gaps        []Gap
 	// Executed holds, for each file whose lines the tests' coverage counts, the
-	// lines that a test executed; nil where the kind has no coverage.
+	// lines that it counts: true where a test executed one, false where none
+	// did. nil where the kind has no coverage, or it could not be had.
 	Executed map[string]map[int]bool
+	// Testable tells that files of this kind can have tests: where it is set and
+	// none ran, they are "compiled only". Unset, they are "checked".
+	Testable bool
 }
 
 // Target is what a checker looks at.
@@ -89,6 +118,9 @@ type Target struct {
 	Files   []string // files of this checker's kind below Project, relative to the root, sorted
 	Changed []string // those of Files that the change touches; all of them where there is no change
 	Tests   bool     // run the tests that cover Changed too
+	// Only holds names of tests, as in Test.Name: run just these, once more, and
+	// leave out what is no test where that is cheap. A checker may ignore it.
+	Only []string
 }
 
 // Tool is a program that a checker uses.
@@ -97,15 +129,32 @@ type Tool struct {
 	For     string // what it checks: "format", "tests"
 	Hint    string // how to get it: "apt-get install shellcheck"
 	Needed  bool   // without it nothing of this kind counts as checked
+	// Version holds the arguments that make it print its version; nil means
+	// "--version", an empty list that it can't.
+	Version []string
 }
 
 // Canary is a small bad project that proves a checker: it must report Code at
-// File and Line.
+// File and Line. Where Test is set, a test of that name must fail instead.
 type Canary struct {
 	Files map[string]string
 	File  string
 	Line  int
 	Code  string
+	Test  string
+	Tool  string // the program of Tools that it is about; where that is missing, the canary is left out
+}
+
+// Whole is a Checker that runs once for the whole tree, whatever its files are:
+// its Target has Project "." and no Files.
+type Whole interface{ Whole() bool }
+
+// Dependent is a Checker whose outcome depends on more than the files below
+// Target.Project and those that lie in the folders above it, such as a module
+// that go.mod replaces by a folder beside it. Depends returns those folders,
+// relative to the root; "." means the whole tree.
+type Dependent interface {
+	Depends(t Target) []string
 }
 
 // Checker knows one kind of file. Safe for concurrent use.
@@ -113,7 +162,10 @@ type Checker interface {
 	// Name is short and stable: "go", "elixir", "yaml".
 	Name() string
 	// Match tells whether a file is of this kind, by its path and, where that
-	// does not tell, its first bytes.
+	// does not tell, its first bytes. head is nil at first; it is asked again
+	// with up to 512 bytes where the name has no suffix, where the suffix is that
+	// of a format with many kinds (YAML, JSON, TOML), and where no checker
+	// wanted the file by its name.
 	Match(path string, head []byte) bool
 	// Markers are the names of files that mark the folder of a project, nearest
 	// first: "go.mod". None: each file stands alone, Project is ".".

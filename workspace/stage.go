@@ -51,6 +51,16 @@ func (s *Stage) List(ctx context.Context, o ListOptions) (*Listing, error) {
 // runs: cf's own, never the user's.
 func (s *Stage) Cache(name string) (string, error) { return s.box.Cache(s.tree.Root(), name) }
 
+// Look returns the absolute path of a program on the user's PATH, see
+// process.Look.
+func (s *Stage) Look(program string) (string, error) { return s.box.Look(program) }
+
+// Getenv returns a variable of the user's environment, "" where it is unset.
+func (s *Stage) Getenv(key string) string { return s.box.Getenv(key) }
+
+// Box returns the sandbox that Run uses.
+func (s *Stage) Box() *sandbox.Box { return s.box }
+
 // Run runs a program in the sandbox, in the staged tree. What it writes there
 // is gone when it ends.
 func (s *Stage) Run(ctx context.Context, c sandbox.Command) (process.Result, error) {

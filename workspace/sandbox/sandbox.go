@@ -42,6 +42,13 @@ func Open(ctx context.Context, o Options) (*Box, error) { return &Box{o: o, tier
 // Tier returns what Open found.
 func (b *Box) Tier() Tier { return b.tier }
 
+// Look returns the absolute path of a program on the user's PATH, see
+// process.Look.
+func (b *Box) Look(program string) (string, error) { return process.Look(program, b.o.Environ) }
+
+// Getenv returns a variable of the user's environment, "" where it is unset.
+func (b *Box) Getenv(key string) string { return process.Getenv(b.o.Environ, key) }
+
 // View is the tree that a program sees.
 type View struct {
 	Root string // absolute; the program sees the tree there
