@@ -1,0 +1,198 @@
+package data
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"regexp"
+	"strings"
+
+	goccy "github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/parser"
+	"go.yaml.in/yaml/v4"
+
+	"github.com/bitactor/cf/check/source"
+)
+
+// nodesMax is how many nodes a document may have once its aliases are written
+// out. A file of 1 MiB without aliases stays below it; the "billion laughs" do
+// not.
+const nodesMax = 2 << 20
+
+// template is the mark of text/template and Jinja, which many YAML files are
+// written in; such a file is YAML only once it is rendered.
+var template = regexp.MustCompile(`\{\{|\{%`)
+
+// version12 is the directive of YAML 1.2, which the parser knows but by its
+// number refuses; as a comment of the same length it changes no place.
+var version12 = regexp.MustCompile(`(?m)^%(YAML[ \t]+1\.2[ \t]*(?:#.*)?\r?)$`)
+
+// CheckYAML records what is wrong with f as YAML and returns its documents,
+// each a node of kind yaml.DocumentNode. After a syntax error it returns those
+// before it.
+func CheckYAML(f *source.File) []*yaml.Node {
+	var docs []*yaml.Node
+	dec := yaml.NewDecoder(bytes.NewReader(version12.ReplaceAll(f.Data, []byte("#$1"))))
+	for {
+		doc := new(yaml.Node)
+		err := dec.Decode(doc)
+		if errors.Is(err, io.EOF) {
+			return docs
+		}
+		if err != nil {
+			yamlFault(f, err)
+			return docs
+		}
+		w := yamlWalk{f: f, size: map[*yaml.Node]int{}}
+		w.node(doc)
+		n := w.written(doc)
+		if w.cycle != nil {
+			f.Error(NodeOffset(f, w.cycle), "alias-cycle", "alias *%s stands inside what it stands for", w.cycle.Value)
+			return docs
+		}
+		if n > nodesMax {
+			f.Error(NodeOffset(f, w.widest), "alias-bomb", "aliases make this document larger than %d nodes", nodesMax)
+			return docs
+		}
+		docs = append(docs, doc)
+	}
+}
+
+// NodeOffset returns where a node begins in f. The library counts columns in
+// characters.
+func NodeOffset(f *source.File, n *yaml.Node) int {
+	if n == nil {
+		return 0
+	}
+	return f.RuneOffset(n.Line, n.Column)
+}
+
+// secondBytesMax is the largest file that is parsed a second time for a better
+// place: that parser needs time in proportion to the square of the depth.
+const secondBytesMax = 32 << 10
+
+// yamlFault records an error of the library. The library names the line where
+// the construct began that it could not finish; a second parser, which is too
+// lenient to judge, names the place of the mistake itself where it sees one.
+func yamlFault(f *source.File, err error) {
+	at, text := yamlPlace(f, err)
+	if at2, text2, ok := secondOpinion(f, text); ok {
+		at, text = at2, text2
+	}
+	line, _ := f.Position(at)
+	row := f.Line(line)
+	indent := row[:len(row)-len(strings.TrimLeft(row, " \t"))]
+	switch {
+	case strings.Contains(indent, "\t"):
+		f.Error(f.Offset(line, 1)+strings.IndexByte(indent, '\t'), "tab-indent", "a tab in the indentation; YAML allows only spaces")
+	case strings.Contains(text, "exceeded max depth"):
+		f.Error(at, "nesting", "nested more than %d deep", depthMax)
+	case strings.Contains(text, "unknown anchor"):
+		f.Error(at, "unknown-anchor", "%s", text)
+	case template.Match(f.Data):
+		f.Error(at, "syntax", "%s (the file holds template marks: it may be YAML only once it is rendered)", text)
+	default:
+		f.Error(at, "syntax", "%s", text)
+	}
+}
+
+var anchorName = regexp.MustCompile(`unknown anchor '([^']+)'`)
+
+// yamlPlace returns the place and the words of an error of the library. Its
+// lines count from 0 in errors of its parser and in all on the first line, and
+// from 1 in others (fail in decode.go of v4.0.0-rc.3).
+func yamlPlace(f *source.File, err error) (offset int, text string) {
+	text = strings.TrimPrefix(err.Error(), "yaml: ")
+	var parse *yaml.ParserError
+	if !errors.As(err, &parse) {
+		if m := anchorName.FindStringSubmatch(text); m != nil {
+			return max(bytes.Index(f.Data, []byte("*"+m[1])), 0), text
+		}
+		return 0, text
+	}
+	line := max(parse.Line, 1)
+	if parse.Line > 0 && strings.HasPrefix(parse.Message, "did not find expected") {
+		line++
+	}
+	return f.RuneOffset(line, parse.Column+1), parse.Message
+}
+
+// secondOpinion returns where goccy/go-yaml sees the mistake that the first
+// parser called text.
+func secondOpinion(f *source.File, text string) (offset int, words string, ok bool) {
+	if len(f.Data) > secondBytesMax || strings.Contains(text, "exceeded max depth") || strings.Contains(text, "unknown anchor") {
+		return 0, "", false
+	}
+	_, err := parser.ParseBytes(f.Data, 0, parser.AllowDuplicateMapKey())
+	var syntax *goccy.SyntaxError
+	if !errors.As(err, &syntax) || syntax.Token == nil || syntax.Token.Position == nil {
+		return 0, "", false
+	}
+	p := syntax.Token.Position
+	return f.RuneOffset(p.Line, p.Column), syntax.Message, true
+}
+
+// yamlWalk looks at every node of a document once.
+type yamlWalk struct {
+	f      *source.File
+	size   map[*yaml.Node]int // of what anchors name, once it is known; 0 while it is being counted
+	widest *yaml.Node         // the alias that stands for the most nodes
+	most   int
+	cycle  *yaml.Node // an alias inside what it names
+}
+
+// node records duplicate keys in n and below. The parser bounds the depth.
+func (w *yamlWalk) node(n *yaml.Node) {
+	if n.Kind == yaml.MappingNode {
+		w.keys(n)
+	}
+	for _, child := range n.Content {
+		w.node(child)
+	}
+}
+
+type yamlKey struct{ tag, value string }
+
+func (w *yamlWalk) keys(n *yaml.Node) {
+	seen := make(map[yamlKey]int, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k := n.Content[i]
+		if k.Kind != yaml.ScalarNode || k.ShortTag() == "!!merge" {
+			continue
+		}
+		id := yamlKey{k.ShortTag(), k.Value}
+		if line, ok := seen[id]; ok {
+			w.f.Error(NodeOffset(w.f, k), "duplicate-key", "key %q is already defined on line %d", k.Value, line)
+			continue
+		}
+		seen[id] = k.Line
+	}
+}
+
+// written returns how many nodes n has with its aliases written out, held at
+// nodesMax+1.
+func (w *yamlWalk) written(n *yaml.Node) int {
+	if n.Kind == yaml.AliasNode {
+		total, known := w.size[n.Alias]
+		switch {
+		case known && total == 0:
+			w.cycle = n
+		case !known:
+			w.size[n.Alias] = 0
+			total = w.written(n.Alias)
+			w.size[n.Alias] = total
+		}
+		if total > w.most {
+			w.most, w.widest = total, n
+		}
+		return total
+	}
+	total := 1
+	for _, child := range n.Content {
+		total += w.written(child)
+		if total > nodesMax {
+			return nodesMax + 1
+		}
+	}
+	return total
+}
