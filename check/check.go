@@ -163,9 +163,9 @@ type Checker interface {
 	Name() string
 	// Match tells whether a file is of this kind, by its path and, where that
 	// does not tell, its first bytes. head is nil at first; it is asked again
-	// with up to 512 bytes where the name has no suffix, where the suffix is that
-	// of a format with many kinds (YAML, JSON, TOML), and where no checker
-	// wanted the file by its name.
+	// with up to 4096 bytes, and that answer counts, where the suffix is that of
+	// a format with many kinds (YAML, JSON, TOML) and where no checker wanted the
+	// file by its name.
 	Match(path string, head []byte) bool
 	// Markers are the names of files that mark the folder of a project, nearest
 	// first: "go.mod". None: each file stands alone, Project is ".".
