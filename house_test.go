@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 var ownedImports = map[string][]string{
 	"os/exec":                            {"process"},
 	"net/http/httptest":                  {"llm/llmtest"},
-	"testing":                            {"llm/llmtest", "check/source/sourcetest"},
+	"testing":                            {"llm/llmtest", "check/checktest", "check/source/sourcetest"},
 	"net/http":                           {"llm", "setup"},
 	"github.com/charmbracelet/bubbletea": {"commands/view/tui"},
 }

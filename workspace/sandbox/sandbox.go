@@ -4,6 +4,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -85,5 +86,13 @@ func (b *Box) Run(ctx context.Context, v View, c Command) (process.Result, error
 	if err != nil {
 		return process.Result{Code: -1}, err
 	}
-	return process.Run(ctx, process.Command{Path: path, Args: c.Args, Dir: filepath.Join(v.Root, c.Dir), Env: append(append([]string{}, b.o.Environ...), c.Env...)})
+	if c.Limits.Wall > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.Limits.Wall)
+		defer cancel()
+	}
+	return process.Run(ctx, process.Command{
+		Path: path, Args: c.Args, Dir: filepath.Join(v.Root, c.Dir), Stdin: bytes.NewReader(c.Stdin),
+		Env: append(append([]string{}, b.o.Environ...), c.Env...), OutputMax: int(c.Limits.OutputBytes),
+	})
 }
