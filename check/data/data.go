@@ -59,7 +59,8 @@ func (c checker) Canaries() []check.Canary { return []check.Canary{c.canary} }
 // Check looks at the changed files, each alone.
 func (c checker) Check(ctx context.Context, t check.Target) (check.Outcome, error) {
 	r := source.Reader{Checker: c.name, Tool: "cf " + c.name}
-	return r.Each(ctx, t, t.Changed, func(f *source.File) {
+	return r.Each(ctx, t, t.Changed, func(f *source.File) error {
 		c.kinds[formatOf(f.Path)](f)
+		return nil
 	})
 }

@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/data"
 	"github.com/bitactor/cf/check/source"
+	"github.com/bitactor/cf/check/source/sourcetest"
 )
 
 var jsonSeeds = []string{
@@ -26,7 +26,7 @@ func FuzzJSONPosition(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		file := source.New("json", "cf json", "a.json", text)
 		data.CheckJSON(file, data.Strict)
-		inside(t, file, text)
+		sourcetest.Inside(t, string(text), check.Outcome{Diagnostics: file.Findings()})
 		if file.Mark {
 			return // encoding/json refuses it, RFC 8259 lets a reader pass it over
 		}
@@ -50,19 +50,6 @@ func FuzzJSONPosition(f *testing.F) {
 	})
 }
 
-// inside fails the test if a finding lies outside the file.
-func inside(t *testing.T, f *source.File, text []byte) {
-	t.Helper()
-	for _, d := range f.Findings() {
-		if d.Line < 1 || d.Line > f.Lines() || d.Column < 1 || d.Column > len(f.Line(d.Line))+2+3 {
-			t.Fatalf("%q: finding outside the file: %+v", text, d)
-		}
-		if !utf8.ValidString(d.Message) && utf8.Valid(text) {
-			t.Fatalf("%q: message is not UTF-8: %q", text, d.Message)
-		}
-	}
-}
-
 // FuzzYAMLPosition feeds the YAML checks: no panic, no place outside the file.
 func FuzzYAMLPosition(f *testing.F) {
 	for _, s := range []string{"", "a: 1\n", "a: [", "a:\n\tb: 1", "- a\nb: 1\n", "a: &x [*x]\n", "a: *y\n", "---\n---\n", "é: ü: 1\r\n", "a: 'it's'\n", "\xff", "{{ x }}: 1", "? a\n: b", "a: 1\na: 2\n"} {
@@ -71,7 +58,7 @@ func FuzzYAMLPosition(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		file := source.New("yaml", "cf yaml", "a.yaml", text)
 		data.CheckYAML(file)
-		inside(t, file, text)
+		sourcetest.Inside(t, string(text), check.Outcome{Diagnostics: file.Findings()})
 	})
 }
 
@@ -83,6 +70,6 @@ func FuzzTOMLPosition(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		file := source.New("toml", "cf toml", "a.toml", text)
 		data.CheckTOML(file)
-		inside(t, file, text)
+		sourcetest.Inside(t, string(text), check.Outcome{Diagnostics: file.Findings()})
 	})
 }

@@ -208,7 +208,7 @@ func (s *jsonScanner) key(object *container) *jsonFault {
 	}
 	if before, ok := object.keys[name]; ok {
 		line, _ := s.f.Position(before)
-		s.f.Error(at, "duplicate-key", "key %s is already defined on line %d", strconv.Quote(name), line)
+		s.f.Error(at, "duplicate-key", "key %s is already defined on line %d", strconv.Quote(name), line+s.f.Above)
 	} else {
 		object.keys[name] = at
 	}
@@ -427,7 +427,7 @@ func (s *jsonScanner) unexpectedEnd(wanted string) *jsonFault {
 	if n := len(s.open); n > 0 {
 		line, column := s.f.Position(s.open[n-1].start)
 		return s.fault(s.pos, "unexpected-end", "the text ends where %s should be; %q of line %d, column %d is open",
-			wanted, s.data[s.open[n-1].start], line, column)
+			wanted, s.data[s.open[n-1].start], line+s.f.Above, column)
 	}
 	return s.fault(s.pos, "unexpected-end", "the text ends where %s should be", wanted)
 }

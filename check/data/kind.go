@@ -19,10 +19,10 @@ const (
 	JSONC      Kind = "json-with-comments"
 	YAML       Kind = "yaml"
 	TOML       Kind = "toml"
-	Workflow   Kind = "workflow"        // of GitHub Actions
-	Action     Kind = "action"          // action.yml of GitHub Actions
-	Kubernetes Kind = "kubernetes"      // a manifest, YAML or JSON
-	Prometheus Kind = "prometheus"      // rules
+	Workflow   Kind = "workflow"   // of GitHub Actions
+	Action     Kind = "action"     // action.yml of GitHub Actions
+	Kubernetes Kind = "kubernetes" // a manifest, YAML or JSON
+	Prometheus Kind = "prometheus" // rules
 )
 
 var (

@@ -162,7 +162,7 @@ func (w *yamlWalk) keys(n *yaml.Node) {
 		}
 		id := yamlKey{k.ShortTag(), k.Value}
 		if line, ok := seen[id]; ok {
-			w.f.Error(NodeOffset(w.f, k), "duplicate-key", "key %q is already defined on line %d", k.Value, line)
+			w.f.Error(NodeOffset(w.f, k), "duplicate-key", "key %q is already defined on line %d", k.Value, line+w.f.Above)
 			continue
 		}
 		seen[id] = k.Line

@@ -42,6 +42,9 @@ type File struct {
 	Path string // relative to the root
 	Data []byte // without the byte order mark; not to be altered
 	Mark bool   // it began with a byte order mark
+	// Above is how many lines stand above Data in the file that it was cut out
+	// of; messages that name a line add it.
+	Above int
 
 	checker, tool string
 	starts        []int // offset in Data of each line
@@ -167,10 +170,10 @@ type Reader struct {
 
 // Each reads the files that names lists, one after the other, has visit look
 // at each, and collects findings and gaps. A file that is gone is passed over:
-// the change deletes it. A file that is no text is a finding. A panic of a
-// parser is a gap of that file, so that one file can't end the program. The
-// error is the context's.
-func (r Reader) Each(ctx context.Context, t check.Target, names []string, visit func(*File)) (check.Outcome, error) {
+// the change deletes it. A file that is no text is a finding. An error of visit
+// is a gap of that file, and a panic of a parser too, so that one file can't
+// keep the others from being checked. The error is the context's.
+func (r Reader) Each(ctx context.Context, t check.Target, names []string, visit func(*File) error) (check.Outcome, error) {
 	var out check.Outcome
 	for _, name := range names {
 		if err := ctx.Err(); err != nil {
@@ -208,13 +211,15 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// guarded calls visit and returns in words what it panicked with.
-func guarded(f *File, visit func(*File)) (why string) {
+// guarded calls visit and returns in words what it failed or panicked with.
+func guarded(f *File, visit func(*File) error) (why string) {
 	defer func() {
 		if r := recover(); r != nil {
 			why = fmt.Sprintf("the parser failed: %.200v", r)
 		}
 	}()
-	visit(f)
+	if err := visit(f); err != nil {
+		return err.Error()
+	}
 	return ""
 }

@@ -145,3 +145,15 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+// Inside fails the test if a finding lies outside the text of its file; one
+// behind the last byte of a line is inside.
+func Inside(t testing.TB, text string, out check.Outcome) {
+	t.Helper()
+	lines := strings.Split(text, "\n")
+	for _, d := range out.Diagnostics {
+		if d.Line < 1 || d.Line > len(lines) || d.Column < 1 || d.Column > len(lines[d.Line-1])+1 {
+			t.Fatalf("%q: finding outside the file: %+v", text, d)
+		}
+	}
+}
