@@ -21,7 +21,7 @@ import (
 var placeholder = regexp.MustCompile(`\.\.\.|…|\{\{|<[A-Za-z][\w \-]*>|\[[A-Z][\w \-]*\]`)
 
 // prompt begins a line of a recorded session, which is no program.
-var prompt = regexp.MustCompile(`(?m)^[ \t]*(?:\$|>>>|iex(?:\([^)]*\))?>|\d+>|#|%) `)
+var prompt = regexp.MustCompile(`(?m)^[ \t]*(?:[\w@:~/.\-]*\$|>>>|iex(?:\([^)]*\))?>|\d+>) `)
 
 // optOut are words in a fence's info string that say that the code is not meant
 // to parse; rustdoc uses "ignore" and "compile_fail".

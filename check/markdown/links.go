@@ -65,7 +65,7 @@ func (l *linker) check(d *document, wanted func(target string) bool) {
 
 // follow records the link at an offset of d if it leads nowhere.
 func (l *linker) follow(d *document, at int, destination string, wanted func(string) bool) {
-	if destination == "" || strings.HasPrefix(destination, "/") || scheme.MatchString(destination) {
+	if destination == "" || strings.HasPrefix(destination, "/") || scheme.MatchString(destination) || strings.Contains(destination, "{{") {
 		return
 	}
 	file, fragment, _ := strings.Cut(destination, "#")
