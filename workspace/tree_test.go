@@ -155,6 +155,24 @@ func TestRead(t *testing.T) {
 	}
 }
 
+func TestReadToChange(t *testing.T) {
+	dir := plant(t, map[string]string{"a.txt": strings.Repeat("x", 100), "b.bin": "\x00"})
+	must(t, os.Chmod(filepath.Join(dir, "a.txt"), 0o640))
+	tree := open(t, dir)
+	data, mode, err := tree.ReadToChange("a.txt", 100)
+	if err != nil || len(data) != 100 || mode != 0o640 {
+		t.Errorf("ReadToChange = %d bytes, %o, %v", len(data), mode, err)
+	}
+	for rel, code := range map[string]string{"none": workspace.CodeAbsent, "b.bin": workspace.CodeBinary, "../x": workspace.CodeOutside, ".": workspace.CodeNotRegular} {
+		if _, _, err := tree.ReadToChange(rel, 100); fault.CodeOf(err) != code {
+			t.Errorf("ReadToChange(%s) = %v, want code %s", rel, err, code)
+		}
+	}
+	if _, _, err := tree.ReadToChange("a.txt", 99); fault.CodeOf(err) != workspace.CodeTooBig {
+		t.Errorf("ReadToChange over its limit = %v", err)
+	}
+}
+
 func TestReadOutside(t *testing.T) {
 	dir := plant(t, map[string]string{"a.txt": "hello", "b.bin": "\x00"})
 	must(t, syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600))
