@@ -183,7 +183,7 @@ func (m *maker) file(f *File, before, after string) (Outcome, error) {
 	if !was.exists {
 		return out, refuse(CodeAbsent, "the diff changes this file (line %d), and it is not there", f.Line).On("apply", before)
 	}
-	next := state{exists: true, set: true, mode: newMode(was.mode, f), from: out.From}
+	next := state{exists: true, set: true, mode: newMode(was.mode, f)}
 	if next.data, err = m.hunks(f, before, was.data, &out); err != nil {
 		return out, err
 	}
@@ -196,7 +196,7 @@ func (m *maker) file(f *File, before, after string) (Outcome, error) {
 		m.now[before] = state{}
 		return out, nil
 	case f.Renamed:
-		out.Action = "rename"
+		out.Action, next.from = "rename", before
 		if now := m.now[before]; !now.set {
 			m.now[before] = state{}
 		}

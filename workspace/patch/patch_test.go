@@ -188,7 +188,7 @@ var applied = []struct {
 		diff: "diff --git a/f b/g\nsimilarity index 100%\nrename from f\nrename to g\ndiff --git a/g b/h\nsimilarity index 100%\nrename from g\nrename to h\n",
 	},
 	{
-		name: "copied", files: map[string]string{"f": "1\n"}, want: `644 g from f "1\n"`, reads: []string{"f", "g"},
+		name: "copied", files: map[string]string{"f": "1\n"}, want: `644 g "1\n"`, reads: []string{"f", "g"},
 		diff: "diff --git a/f b/g\nsimilarity index 100%\ncopy from f\ncopy to g\n",
 	},
 	{
