@@ -1,33 +1,16 @@
 package workspace
 
 import (
-	"context"
+	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/bitactor/cf/fault"
-)
-
-// Codes of the faults of writing, by fault.Error.Code. Stable: the list may
-// only grow.
-const (
-	CodeChanged     = "file-changed"       // Conflict: differs from what was read, or from what the landing left
-	CodeUnread      = "file-unread"        // Conflict: the target exists and is not in Set.Reads
-	CodeDirty       = "uncommitted-edits"  // Conflict: for the verb that finds Ledger.Dirty not empty
-	CodeTarget      = "target-refused"     // Refused: a link, a mount, a device ... that is never written
-	CodeBadSet      = "bad-change-set"     // Refused: the set itself can't land, see Set.Check
-	CodeBusy        = "ledger-locked"      // Locked: another cf commits or undoes in this root
-	CodeMerging     = "merge-in-progress"  // Refused: a merge, rebase, cherry-pick, revert or bisect is under way
-	CodeReadOnly    = "read-only"          // Failed: the place can't be written
-	CodeNoSpace     = "no-space"           // Failed: the disk, the quota or a file size limit is too small
-	CodeWrite       = "write-failed"       // Failed: the file system refused; everything is as it was before
-	CodeStuck       = "recovery-stuck"     // Failed: an interrupted commit could not be taken back yet
-	CodeCorrupt     = "journal-corrupt"    // Failed: a record of the journal is damaged
-	CodeNoEntry     = "no-such-landing"    // Usage: the ledger holds no landing of that ID
-	CodeUndone      = "already-undone"     // Usage: that landing was undone before
-	CodeNoGit       = "no-git"             // Failed: no git program, or the root is in no repository
-	CodeGit         = "git-failed"         // Failed: git refused; nothing was landed
-	CodeInterrupted = "commit-interrupted" // Interrupted: the context ended before the first file was changed
 )
 
 // Limits bound a Set. 0 means the default.
@@ -107,10 +90,11 @@ type Pruned struct {
 // Recovered tells of a commit or undo that had been cut short and that
 // OpenLedger took back.
 type Recovered struct {
-	ID    string
-	Title string
-	Files []string // put back, sorted
-	Kept  []string // left as they are: changed by somebody since; their old content stays in the ledger
+	ID      string
+	Title   string
+	Files   []string // put back, sorted
+	Kept    []string // left as they are: changed by somebody since, or damaged in the ledger; what the ledger holds of them stays there
+	Damaged string   // why the ledger's file can't be used; it was put aside
 }
 
 // Dirt is a target with edits that git has not committed and cf did not make.
@@ -122,8 +106,12 @@ type Dirt struct {
 // Ledger is the one way to change the user's files. Its methods are safe for
 // concurrent use, also by several processes.
 type Ledger struct {
-	tree  *Tree
-	state string
+	tree      *Tree
+	dir       string // absolute
+	inside    string // where the state folder lies below the root: nothing lands there; "" when it lies elsewhere
+	mu        sync.Mutex
+	recovered []Recovered
+	failpoint func(step string)
 }
 
 // OpenLedger opens the ledger of t's root below stateDir, cf's state folder.
@@ -131,32 +119,209 @@ type Ledger struct {
 // short is taken back at once (see Recovered); while another process holds the
 // lock it is left to that one.
 func OpenLedger(t *Tree, stateDir string) (*Ledger, error) {
-	return &Ledger{tree: t, state: stateDir}, nil
+	if !filepath.IsAbs(stateDir) {
+		return nil, fault.New(fault.Failed, CodeNoState, "there is no state folder: HOME and XDG_STATE_HOME are unset").On("open ledger", "")
+	}
+	l := &Ledger{tree: t, dir: filepath.Join(stateDir, "roots", rootKey(t.dir))}
+	if real, err := physical(stateDir); err == nil {
+		if rel, ok := t.below(real); ok {
+			l.inside = rel
+		}
+	}
+	if _, err := os.Lstat(l.dir); errors.Is(err, fs.ErrNotExist) {
+		return l, nil
+	}
+	err := l.locked("recover", func(*journal) error { return nil })
+	if fault.KindOf(err) == fault.Locked {
+		return l, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
-// Recovered returns what OpenLedger took back; nil when there was nothing.
-func (l *Ledger) Recovered() []Recovered { return nil }
+// rootKey names a root's folder: 64 bits of its path's hash.
+func rootKey(dir string) string { return Hash([]byte(dir))[:16] }
 
-// Commit lands set: all of it or nothing.
-func (l *Ledger) Commit(ctx context.Context, set *Set, o CommitOptions) (*Landed, error) {
-	return nil, fault.New(fault.Failed, CodeWrite, "not built yet").On("commit", "")
+// Dir returns the absolute path of the ledger's own folder. It need not exist.
+func (l *Ledger) Dir() string { return l.dir }
+
+// Recovered returns what was taken back since OpenLedger, by it or by a later
+// call that found a commit of another process cut short.
+func (l *Ledger) Recovered() []Recovered {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.recovered)
 }
 
-// Undo puts back what stood before the landing id; "" is the newest that is
-// neither undone nor an undo.
-func (l *Ledger) Undo(ctx context.Context, id string, o UndoOptions) (*Landed, error) {
-	return nil, fault.New(fault.Usage, CodeNoEntry, "nothing has landed").On("undo", id)
+// locked calls f with the journal while this process holds the lock, after
+// anything that had been cut short was taken back.
+func (l *Ledger) locked(op string, f func(*journal) error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.makeDir(); err != nil {
+		return l.fault(op, err)
+	}
+	release, err := lock(l.dir)
+	if err != nil {
+		return l.fault(op, err)
+	}
+	defer release()
+	j, err := l.journal()
+	if err != nil {
+		return l.fault(op, err)
+	}
+	defer j.close()
+	back, err := j.recoverAll()
+	l.recovered = append(l.recovered, back...)
+	if err != nil {
+		return l.fault("recover", &stuckError{why: errors.New("a commit that was cut short"), err: err})
+	}
+	return l.fault(op, f(j))
+}
+
+// makeDir makes the ledger's folder, for the user alone, and a file that says
+// whose it is.
+func (l *Ledger) makeDir() error {
+	info, err := os.Lstat(l.dir)
+	if err == nil {
+		if !info.IsDir() || !ours(info) || info.Mode().Perm()&0o077 != 0 {
+			return fault.New(fault.Failed, CodeNoState, "not a folder of yours alone (mode 0700)").On("open ledger", quote(l.dir))
+		}
+		return nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(l.dir, 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(l.dir, "root"), []byte(l.tree.dir+"\n"), 0o600); err != nil {
+		return err
+	}
+	for dir := filepath.Dir(l.dir); ; dir = filepath.Dir(dir) { // each may be new
+		if err := syncDir(dir); err != nil {
+			return err
+		}
+		if filepath.Base(dir) == "roots" {
+			return syncDir(filepath.Dir(dir))
+		}
+	}
+}
+
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// journal opens the two folders.
+func (l *Ledger) journal() (*journal, error) {
+	tree, err := openFolder(l.tree.root)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(l.dir)
+	if err != nil {
+		return nil, errors.Join(err, tree.Close())
+	}
+	store, err := newRootFolder(root)
+	if err != nil {
+		return nil, errors.Join(err, tree.Close())
+	}
+	return &journal{tree: tree, store: store, failpoint: l.failpoint}, nil
+}
+
+// close closes what was opened; nothing was written through those handles.
+func (j *journal) close() {
+	_ = j.tree.Close()
+	_ = j.store.Close()
 }
 
 // List returns the landings, newest first.
-func (l *Ledger) List() ([]Entry, error) { return nil, nil }
+func (l *Ledger) List() ([]Entry, error) {
+	if _, err := os.Lstat(l.dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	j, err := l.journal()
+	if err != nil {
+		return nil, l.fault("list", err)
+	}
+	defer j.close()
+	entries, err := j.entries()
+	return entries, l.fault("list", err)
+}
 
-// Prune removes the oldest landings until what is left is within o.
-func (l *Ledger) Prune(o PruneOptions) (*Pruned, error) { return &Pruned{}, nil }
+// entries reads what the store holds, newest first.
+func (j *journal) entries() ([]Entry, error) {
+	ids, err := j.ids()
+	if err != nil {
+		return nil, err
+	}
+	undoneBy := map[string]string{}
+	var all []Entry
+	for _, id := range slices.Backward(ids) {
+		e, err := j.entry(id)
+		if err != nil {
+			return nil, err
+		}
+		if e == nil {
+			continue
+		}
+		e.UndoneBy = undoneBy[id]
+		if e.Undoes != "" && e.UndoneBy == "" {
+			undoneBy[e.Undoes] = id
+		}
+		all = append(all, *e)
+	}
+	return all, nil
+}
 
-// Dirty returns the targets of set that hold edits which git has not committed
-// and which cf did not land. Outside a git repository it returns none. environ
-// is the user's environment.
-func (l *Ledger) Dirty(ctx context.Context, set *Set, environ []string) ([]Dirt, error) {
-	return nil, nil
+// entry reads one landing; nil for one that is not done, or gone since.
+func (j *journal) entry(id string) (*Entry, error) {
+	m, err := j.store.lstat(id + landingSuffix)
+	if err != nil {
+		return nil, ignoreAbsent(err)
+	}
+	e := &Entry{ID: id, Bytes: m.size}
+	e.Time, _ = timeOf(id) // zero for a name that is not cf's
+	f, err := j.load(id)
+	if errors.Is(err, errCorrupt) {
+		e.Damaged = bare(err).Error()
+		return e, nil
+	}
+	if err != nil {
+		return nil, ignoreAbsent(err)
+	}
+	defer f.Close()
+	if !f.done {
+		return nil, nil
+	}
+	e.Time, e.Title, e.Undoes, e.Git = f.in.Time, f.in.Title, f.in.Undoes, f.note.Git
+	for _, p := range f.in.Files {
+		e.Files = append(e.Files, touchOf(p.Path, p.Pre, p.Post))
+	}
+	return e, nil
+}
+
+// idLayout is an entry's ID: its time in UTC, to the millisecond.
+const idLayout = "20060102-150405.000"
+
+// nextID returns the ID of a landing at now that sorts after last, even where
+// the clock was set back.
+func nextID(now time.Time, last string) string {
+	if t, err := timeOf(last); err == nil && !now.Truncate(time.Millisecond).After(t) {
+		now = t.Add(time.Millisecond)
+	}
+	return strings.Replace(now.UTC().Format(idLayout), ".", "-", 1)
+}
+
+func timeOf(id string) (time.Time, error) {
+	if i := strings.LastIndexByte(id, '-'); i >= 0 {
+		id = id[:i] + "." + id[i+1:]
+	}
+	return time.Parse(idLayout, id)
 }

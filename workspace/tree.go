@@ -1,8 +1,10 @@
 // Package workspace is the user's folder as cf sees it: where its root is,
-// what lies in it and what may be read.
+// what lies in it, what may be read, how changes are staged, land and are
+// undone.
 //
-// It must never start a process, follow a path out of the root, or write
-// anything but cf's own state folder.
+// It must never follow a path out of the root, change one of the user's files
+// but through Ledger, or run a program but in the sandbox; the one other is git,
+// with everything off that would run more (git.go).
 //
 // Invariants:
 //  1. Every path below the root is opened through os.Root: no symbolic link and
@@ -14,6 +16,9 @@
 //  4. A path in the API is relative to the root, with slashes, whatever the
 //     platform; "." is the root. It may hold any byte that a file name may
 //     hold: renderers make it visible.
+//  5. A Set lands whole or not at all, whenever cf or the machine stops; what
+//     landed can be undone exactly, or is refused whole. How: land.go,
+//     recover.go and docs/decisions/0007-journal.md.
 package workspace
 
 import (
