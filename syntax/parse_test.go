@@ -1,0 +1,111 @@
+package syntax
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestParseBounds(t *testing.T) {
+	for _, l := range Languages() {
+		t.Run(l.Name(), func(t *testing.T) {
+			if _, err := Parse(context.Background(), l, make([]byte, MaxBytes+1)); !errors.Is(err, ErrTooLarge) {
+				t.Errorf("one byte too many: %v", err)
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel()
+			if _, err := Parse(ctx, l, []byte("x")); !errors.Is(err, context.Canceled) {
+				t.Errorf("cancelled: %v", err)
+			}
+			for name, src := range map[string]string{"empty": "", "blank": " \n\n", "bom": "\uFEFF", "nul": "\x00", "bad utf-8": "\xff\xfe"} {
+				f, err := Parse(context.Background(), l, []byte(src))
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+				} else if len(f.Symbols()) > 0 {
+					t.Errorf("%s: symbols %v", name, f.Symbols())
+				}
+			}
+		})
+	}
+}
+
+// TestDeepNesting would end the whole test binary if anything below recursed on
+// the C stack.
+func TestDeepNesting(t *testing.T) {
+	for _, l := range Languages() {
+		for _, open := range []string{"(", "[", "{", "a(", "-", "fn -> ", "if x {"} {
+			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+			f, err := Parse(ctx, l, []byte(strings.Repeat(open, 100_000)))
+			cancel()
+			switch {
+			case err == nil:
+				if len(f.Errors()) == 0 && l.Name() != "shell" && l.Name() != "erlang" {
+					t.Errorf("%s %q: no errors", l.Name(), open)
+				}
+			case !errors.Is(err, ErrTooComplex) && !errors.Is(err, context.DeadlineExceeded):
+				t.Errorf("%s %q: %v", l.Name(), open, err)
+			}
+		}
+	}
+}
+
+func TestDeepNestingThatIsClosed(t *testing.T) {
+	const depth = 100_000
+	src := "package p\n\nvar x = " + strings.Repeat("(", depth) + "1" + strings.Repeat(")", depth) + "\n\nfunc F() {}\n"
+	f, err := Parse(context.Background(), ByName("go"), []byte(src))
+	if errors.Is(err, ErrTooComplex) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := f.Symbol("F"); !ok || len(f.Errors()) > 0 {
+		t.Errorf("symbols %v, errors %v", f.Symbols(), f.Errors())
+	}
+}
+
+func TestParseStopsWithTheContext(t *testing.T) {
+	src := bytes.Repeat([]byte("func f() { a(b, c, d); }\n"), MaxBytes/30)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	_, err := Parse(ctx, ByName("go"), src)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("stopped after %v", d)
+	}
+}
+
+func TestParseConcurrently(t *testing.T) {
+	src := []byte("package p\n\nfunc F() {}\n")
+	var group sync.WaitGroup
+	for range 16 {
+		group.Go(func() {
+			for range 20 {
+				f, err := Parse(context.Background(), ByName("go"), src)
+				if err != nil || len(f.Symbols()) != 1 {
+					t.Errorf("%v %v", f, err)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestCheckAgreesWithParse(t *testing.T) {
+	src := []byte("package p\n\nfunc F( {}\n")
+	problems, err := Check(context.Background(), ByName("go"), src)
+	if err != nil || len(problems) == 0 || problems[0].Line != 3 {
+		t.Errorf("%v %v", problems, err)
+	}
+	f := mustParse(t, "a.go", string(src))
+	if len(f.Errors()) != len(problems) {
+		t.Errorf("%v and %v", f.Errors(), problems)
+	}
+}
