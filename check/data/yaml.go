@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"regexp"
 	"strings"
 
 	goccy "github.com/goccy/go-yaml"
@@ -14,25 +13,27 @@ import (
 	"github.com/bitactor/cf/check/source"
 )
 
-// nodesMax is how many nodes a document may have once its aliases are written
-// out. A file of 1 MiB without aliases stays below it; the "billion laughs" do
-// not.
-const nodesMax = 2 << 20
+// A document whose aliases, written out, make it longer than nodesMax nodes and
+// growthMax times as long as it is, is the "billion laughs".
+const (
+	nodesMax  = 100_000
+	growthMax = 10
+)
 
 // template is the mark of text/template and Jinja, which many YAML files are
 // written in; such a file is YAML only once it is rendered.
-var template = regexp.MustCompile(`\{\{|\{%`)
+var template = source.Pattern(`\{\{|\{%`)
 
 // version12 is the directive of YAML 1.2, which the parser knows but by its
 // number refuses; as a comment of the same length it changes no place.
-var version12 = regexp.MustCompile(`(?m)^%(YAML[ \t]+1\.2[ \t]*(?:#.*)?\r?)$`)
+var version12 = source.Pattern(`(?m)^%(YAML[ \t]+1\.2[ \t]*(?:#.*)?\r?)$`)
 
 // CheckYAML records what is wrong with f as YAML and returns its documents,
 // each a node of kind yaml.DocumentNode. After a syntax error it returns those
 // before it.
 func CheckYAML(f *source.File) []*yaml.Node {
 	var docs []*yaml.Node
-	dec := yaml.NewDecoder(bytes.NewReader(version12.ReplaceAll(f.Data, []byte("#$1"))))
+	dec := yaml.NewDecoder(bytes.NewReader(version12().ReplaceAll(f.Data, []byte("#$1"))))
 	for {
 		doc := new(yaml.Node)
 		err := dec.Decode(doc)
@@ -45,13 +46,14 @@ func CheckYAML(f *source.File) []*yaml.Node {
 		}
 		w := yamlWalk{f: f, size: map[*yaml.Node]int{}}
 		w.node(doc)
+		w.limit = max(nodesMax, growthMax*w.nodes)
 		n := w.written(doc)
 		if w.cycle != nil {
 			f.Error(NodeOffset(f, w.cycle), "alias-cycle", "alias *%s stands inside what it stands for", w.cycle.Value)
 			return docs
 		}
-		if n > nodesMax {
-			f.Error(NodeOffset(f, w.widest), "alias-bomb", "aliases make this document larger than %d nodes", nodesMax)
+		if n > w.limit {
+			f.Error(NodeOffset(f, w.widest), "alias-bomb", "aliases make this document larger than %d nodes", w.limit)
 			return docs
 		}
 		docs = append(docs, doc)
@@ -89,14 +91,14 @@ func yamlFault(f *source.File, err error) {
 		f.Error(at, "nesting", "nested more than %d deep", depthMax)
 	case strings.Contains(text, "unknown anchor"):
 		f.Error(at, "unknown-anchor", "%s", text)
-	case template.Match(f.Data):
+	case template().Match(f.Data):
 		f.Error(at, "syntax", "%s (the file holds template marks: it may be YAML only once it is rendered)", text)
 	default:
 		f.Error(at, "syntax", "%s", text)
 	}
 }
 
-var anchorName = regexp.MustCompile(`unknown anchor '([^']+)'`)
+var anchorName = source.Pattern(`unknown anchor '([^']+)'`)
 
 // yamlPlace returns the place and the words of an error of the library. Its
 // lines count from 0 in errors of its parser and in all on the first line, and
@@ -105,7 +107,7 @@ func yamlPlace(f *source.File, err error) (offset int, text string) {
 	text = strings.TrimPrefix(err.Error(), "yaml: ")
 	var parse *yaml.ParserError
 	if !errors.As(err, &parse) {
-		if m := anchorName.FindStringSubmatch(text); m != nil {
+		if m := anchorName().FindStringSubmatch(text); m != nil {
 			return max(bytes.Index(f.Data, []byte("*"+m[1])), 0), text
 		}
 		return 0, text
@@ -135,6 +137,8 @@ func secondOpinion(f *source.File, text string) (offset int, words string, ok bo
 // yamlWalk looks at every node of a document once.
 type yamlWalk struct {
 	f      *source.File
+	nodes  int
+	limit  int                // of nodes with aliases written out
 	size   map[*yaml.Node]int // of what anchors name, once it is known; 0 while it is being counted
 	widest *yaml.Node         // the alias that stands for the most nodes
 	most   int
@@ -143,6 +147,7 @@ type yamlWalk struct {
 
 // node records duplicate keys in n and below. The parser bounds the depth.
 func (w *yamlWalk) node(n *yaml.Node) {
+	w.nodes++
 	if n.Kind == yaml.MappingNode {
 		w.keys(n)
 	}
@@ -170,7 +175,7 @@ func (w *yamlWalk) keys(n *yaml.Node) {
 }
 
 // written returns how many nodes n has with its aliases written out, held at
-// nodesMax+1.
+// one above the limit.
 func (w *yamlWalk) written(n *yaml.Node) int {
 	if n.Kind == yaml.AliasNode {
 		total, known := w.size[n.Alias]
@@ -190,8 +195,8 @@ func (w *yamlWalk) written(n *yaml.Node) int {
 	total := 1
 	for _, child := range n.Content {
 		total += w.written(child)
-		if total > nodesMax {
-			return nodesMax + 1
+		if total > w.limit {
+			return w.limit + 1
 		}
 	}
 	return total

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/url"
 	"path"
-	"regexp"
 	"strings"
 	"time"
 
@@ -17,8 +16,8 @@ import (
 )
 
 var (
-	scheme   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.\-]*:`)
-	htmlLink = regexp.MustCompile(`(?i)<(?:a|img|source|video)\b[^<>]*?\s(?:href|src)\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)')`)
+	scheme   = source.Pattern(`^[A-Za-z][A-Za-z0-9+.\-]*:`)
+	htmlLink = source.Pattern(`(?i)<(?:a|img|source|video)\b[^<>]*?\s(?:href|src)\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)')`)
 )
 
 // linker follows links within a stage.
@@ -53,7 +52,7 @@ func (l *linker) check(d *document, wanted func(target string) bool) {
 		follow(n.Pos(), destination)
 	})
 	d.html(func(at int, raw []byte) {
-		for _, m := range htmlLink.FindAllSubmatchIndex(raw, -1) {
+		for _, m := range htmlLink().FindAllSubmatchIndex(raw, -1) {
 			for g := 2; g < len(m); g += 2 {
 				if m[g] >= 0 {
 					follow(at+m[g], raw[m[g]:m[g+1]])
@@ -65,7 +64,7 @@ func (l *linker) check(d *document, wanted func(target string) bool) {
 
 // follow records the link at an offset of d if it leads nowhere.
 func (l *linker) follow(d *document, at int, destination string, wanted func(string) bool) {
-	if destination == "" || strings.HasPrefix(destination, "/") || scheme.MatchString(destination) || strings.Contains(destination, "{{") {
+	if destination == "" || strings.HasPrefix(destination, "/") || scheme().MatchString(destination) || strings.Contains(destination, "{{") {
 		return
 	}
 	file, fragment, _ := strings.Cut(destination, "#")

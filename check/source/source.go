@@ -18,9 +18,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/bitactor/cf/check"
@@ -161,6 +163,12 @@ func (f *File) Findings() []check.Diagnostic {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message))
 	})
 	return f.found
+}
+
+// Pattern returns a regular expression that is compiled when it is first used:
+// what this program never looks at must cost it nothing at its start.
+func Pattern(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }
 
 // Reader names who reads files.
