@@ -66,6 +66,7 @@ static void build(struct ba_context *context, const struct ba_config *config, co
     context->inbox_offset = (uint32_t)offsets[0];
     context->trace_offset = (uint32_t)offsets[1];
     context->pool_offset = (uint32_t)offsets[2];
+    context->observed = (config->flags | config->sample_every | context->trace_offset) != 0;
     for (uint32_t kind = 0; kind < BA_KINDS; kind++) {
         context->table[kind] = (struct ba_entry){.handler = unhandled, .state = context};
     }

@@ -52,7 +52,7 @@ type contextMemory struct {
 	inboxOffset, traceOffset, poolOffset, sampleLeft     uint32
 	allocated, alloc, free, self                         uintptr
 	batches, ticks, timed, samples, sampleTicks, ignored atomic.Uint64 // ignored: unhandled in C
-	_                                                    [2]uint64
+	observed, _                                          uint64
 	table                                                [Kinds]entry
 	telemetry                                            telemetryMemory
 }
@@ -110,6 +110,9 @@ func NewContext(c Config) (*Context, error) {
 	x.m.bytes, x.m.flags = uint32(bytes), c.Flags
 	x.m.sampleEvery, x.m.sampleLeft = c.SampleEvery, c.SampleEvery
 	x.m.inboxOffset, x.m.traceOffset, x.m.poolOffset = uint32(offsets[0]), uint32(offsets[1]), uint32(offsets[2])
+	if c.Flags|c.SampleEvery|c.TraceRecords != 0 {
+		x.m.observed = 1
+	}
 	x.telemetry = &Telemetry{m: &x.m.telemetry}
 	if offsets[0] != 0 {
 		if x.inbox, err = initRing(m.within(offsets[0]), c.InboxSlots, c.InboxMode, c.Start); err != nil {
@@ -151,7 +154,7 @@ func (x *Context) Pool() *Pool { return x.pool }
 func (x *Context) Telemetry() *Telemetry { return x.telemetry }
 
 // On sets the handler of a kind; nil takes it away, and such signals are counted
-// as unhandled.
+// as unhandled. Called by a handler, it may hold from the next batch only.
 func (x *Context) On(kind uint8, handler Handler) {
 	if handler == nil {
 		handler = x.unhandled
@@ -162,17 +165,59 @@ func (x *Context) On(kind uint8, handler Handler) {
 // Drain handles up to most waiting signals of a ring as one batch and returns how
 // many; a batch ends at the ring's end. Errors: those of Ring.Peek.
 func (x *Context) Drain(r *Ring, most int) (int, error) {
+	if r.mode == MPSC && x.m.observed == 0 {
+		return x.drainMPSC(r, most)
+	}
 	span, err := r.Peek(most)
 	if err != nil {
 		return 0, err
 	}
-	if x.m.flags|x.m.sampleEvery|x.m.traceOffset == 0 {
+	if x.m.observed == 0 {
 		x.run(span.Slots)
 	} else {
 		x.observe(span.Slots)
 	}
 	order.Release64(&x.m.batches, x.m.batches.Load()+1)
 	return len(span.Slots), r.Release(len(span.Slots))
+}
+
+// drainMPSC handles the slots from taken on as far as they are committed. To look at
+// the turns first would go over the lines twice.
+func (x *Context) drainMPSC(r *Ring, most int) (int, error) {
+	if most <= 0 {
+		return 0, ErrInval
+	}
+	taken := r.h.taken.Load()
+	claim := r.h.claim.Load() // before the turns, as in peekMPSC
+	span := r.span(uint32(taken), uint32(min(most, RingSlotsMax)))
+	count := x.runCommitted(span)
+	if err := r.tookMPSC(taken, claim, uint32(count)); err != nil {
+		return 0, err
+	}
+	order.Release64(&x.m.batches, x.m.batches.Load()+1)
+	return count, nil
+}
+
+// runCommitted is run for the slots of a span as far as they are committed; it
+// returns how many those were.
+func (x *Context) runCommitted(span Span) int {
+	done, slots := 0, span.Slots
+	committed := func() bool {
+		return done < len(slots) && atomic.LoadUint32(&slots[done].turn) == span.First+uint32(done)+1
+	}
+	for committed() {
+		begin, kind := done, slots[done].Kind
+		for {
+			x.handlers[kind](&slots[done])
+			done++
+			if !committed() || slots[done].Kind != kind {
+				break
+			}
+		}
+		count := &x.m.table[kind].count
+		order.Release64(count, count.Load()+uint64(done-begin))
+	}
+	return done
 }
 
 // run calls the handlers and adds up the kinds, a run of one kind at once. Go keeps

@@ -7,11 +7,12 @@ static inline void run(struct ba_context *context, const struct ba_signal *signa
     const struct ba_signal *end = signal + count;
     while (signal != end) {
         const struct ba_signal *begin = signal;
-        struct ba_entry *entry = &context->table[signal->kind];
+        const uint8_t kind = signal->kind;
+        struct ba_entry *entry = &context->table[kind];
         do {
             entry->handler(entry->state, signal);
             signal++;
-        } while (signal != end && signal->kind == begin->kind);
+        } while (signal != end && signal->kind == kind);
         ba_add_owned64(&entry->count, (uint64_t)(signal - begin));
     }
 }
@@ -84,7 +85,7 @@ static BA_APART void observe(struct ba_context *context, const struct ba_signal 
 }
 
 static inline void work(struct ba_context *context, struct ba_span span) {
-    if (BA_RARE((context->flags | context->sample_every | context->trace_offset) != 0)) {
+    if (BA_RARE(context->observed != 0)) {
         observe(context, span.slot, span.count);
     } else {
         run(context, span.slot, span.count);
@@ -92,14 +93,53 @@ static inline void work(struct ba_context *context, struct ba_span span) {
     ba_add_owned64(&context->batches, 1);
 }
 
-static BA_APART int drain_mpsc(struct ba_context *context, struct ba_ring *ring, uint32_t signals_max,
-                               uint32_t *handled) {
+/* run_committed is run for the slots of a span as far as they are committed; it
+ * returns how many those were. To look at the turns first would go over the lines
+ * twice. */
+static inline uint32_t run_committed(struct ba_context *context, struct ba_span span) {
+    const struct ba_signal *signal = span.slot, *end = signal + span.count;
+    uint32_t turn = span.first + 1;
+    while (signal != end && ba_acquire32(&signal->turn) == turn) {
+        const struct ba_signal *begin = signal;
+        const uint8_t kind = signal->kind;
+        struct ba_entry *entry = &context->table[kind];
+        do {
+            entry->handler(entry->state, signal);
+            signal++;
+            turn++;
+        } while (signal != end && ba_acquire32(&signal->turn) == turn && signal->kind == kind);
+        ba_add_owned64(&entry->count, (uint64_t)(signal - begin));
+    }
+    return turn - span.first - 1;
+}
+
+/* drain_observed gives a batch of an MPSC ring to observe, which wants to know its
+ * length before. */
+static int drain_observed(struct ba_context *context, struct ba_ring *ring, uint32_t signals_max, uint32_t *handled) {
     struct ba_span span;
     int code = ba_mpsc_peek(ring, signals_max, &span);
     if (code != BA_OK) return code;
     work(context, span);
     *handled = span.count;
     return ba_mpsc_release(ring, span.count);
+}
+
+static BA_APART int drain_mpsc(struct ba_context *context, struct ba_ring *ring, uint32_t signals_max,
+                               uint32_t *handled) {
+    struct ba_span span;
+    if (signals_max == 0) return BA_EINVAL;
+    if (BA_RARE(context->observed != 0)) return drain_observed(context, ring, signals_max, handled);
+#if BA_DEBUG
+    if (ba_swap_acquire32(&ring->consuming, 1) != 0) return BA_EBUSY;
+#endif
+    uint64_t taken = ba_relaxed64(&ring->taken);
+    uint64_t claim = ba_relaxed64(&ring->claim); /* before the turns, as in ba_mpsc_peek */
+    ba_span_at(ring, (uint32_t)taken, signals_max, &span);
+    uint32_t count = run_committed(context, span);
+    int code = ba_mpsc_took(ring, taken, claim, count);
+    if (code == BA_OK) ba_add_owned64(&context->batches, 1);
+    *handled = count;
+    return code;
 }
 
 BA_API int ba_drain(struct ba_context *context, struct ba_ring *ring, uint32_t signals_max, uint32_t *handled) {

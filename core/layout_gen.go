@@ -143,7 +143,8 @@ const (
 	offsetRingTailSeen      = 512
 	offsetRingConsuming     = 520
 	offsetRingDepthMax      = 524
-	offsetRingTaken         = 388
+	offsetRingTaken         = 392
+	offsetRingFreeTo        = 272
 	offsetRingTurnSeen      = 516
 	offsetRingSlot          = 640
 	offsetTelemetryWritten  = 0

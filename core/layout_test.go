@@ -52,6 +52,7 @@ func TestLayoutIsThatOfTheHeader(t *testing.T) {
 		{"ring.consuming", unsafe.Offsetof(r.consuming), offsetRingConsuming},
 		{"ring.depthMax", unsafe.Offsetof(r.depthMax), offsetRingDepthMax},
 		{"ring.taken", unsafe.Offsetof(r.taken), offsetRingTaken},
+		{"ring.freeTo", unsafe.Offsetof(r.freeTo), offsetRingFreeTo},
 		{"ring.turnSeen", unsafe.Offsetof(r.turnSeen), offsetRingTurnSeen},
 		{"ring slots follow", unsafe.Sizeof(r), offsetRingSlot},
 		{"telemetry", unsafe.Sizeof(te), sizeTelemetry},

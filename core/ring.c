@@ -25,9 +25,10 @@ BA_API int ba_ring_init(void *memory, size_t bytes, uint32_t slots, uint32_t mod
         ring->tail_seen = start;
     } else {
         ba_set_relaxed64(&ring->claim, start);
-        ba_set_relaxed32(&ring->taken, start);
+        ba_set_relaxed64(&ring->taken, start);
+        ba_set_relaxed64(&ring->free_to, (uint64_t)start + slots);
         ring->turn_seen = start;
-        for (uint32_t i = 0; i < slots; i++) ba_set_relaxed32(&ba_slot(ring, start + i)->turn, start + i);
+        for (uint32_t i = 0; i < slots; i++) ba_set_relaxed32(&ba_slot(ring, start + i)->turn, start + i + 1 - slots);
     }
     ring->mode = mode;
     ring->magic = BA_RING_MAGIC;
@@ -47,7 +48,7 @@ BA_API int ba_ring_depth(const struct ba_ring *ring, uint32_t *out) {
     if (ring == NULL || out == NULL) return BA_ENULL;
     if (ring->magic != BA_RING_MAGIC) return BA_EMODE;
     /* the consumer's index before the producer's, so the difference is never negative */
-    uint32_t taken = ring->mode == BA_SPSC ? ba_acquire32(&ring->head) : ba_acquire32(&ring->taken);
+    uint32_t taken = ring->mode == BA_SPSC ? ba_acquire32(&ring->head) : (uint32_t)ba_acquire64(&ring->taken);
     uint32_t filled = ring->mode == BA_SPSC ? ba_relaxed32(&ring->tail) : (uint32_t)ba_relaxed64(&ring->claim);
     uint32_t depth = filled - taken;
     *out = depth < ring->slots ? depth : ring->slots;
@@ -75,47 +76,25 @@ BA_API int ba_spsc_pop(struct ba_ring *ring, struct ba_signal *out) {
     return BA_OK;
 }
 
-/* room_at returns the free slots from [position] as far as [taken] tells. The
- * consumer hands back turns first and taken last, so taken may be more than a ring
- * behind what producers have claimed meanwhile: then none is free. */
-static uint32_t room_at(struct ba_ring *ring, uint32_t position) {
-    uint32_t used = position - ba_acquire32(&ring->taken);
-    return used < ring->slots ? ring->slots - used : 0;
-}
-
-BA_API int ba_mpsc_reserve(struct ba_ring *ring, uint32_t want, struct ba_span *out) {
-    if (ring == NULL || out == NULL) return BA_ENULL;
-    if (want == 0) return BA_EINVAL;
+/* A claim that is read before taken may be older, and taken older than what the
+ * claim was made with: then more than a ring, or less than nothing, seems to be free. */
+BA_API BA_APART int ba_mpsc_room(struct ba_ring *ring, struct ba_room *room) {
     if (ring->mode != BA_MPSC) return BA_EMODE;
-    uint64_t claim = ba_relaxed64(&ring->claim);
     for (;;) {
-        if (BA_RARE(claim >= BA_CLAIM_CLOSED)) return BA_ECLOSED;
-        uint32_t first = (uint32_t)claim;
-        uint32_t to_end = ring->slots - (first & ring->mask);
-        uint32_t count = want < to_end ? want : to_end;
-        /* The consumer frees slots in order: when the last is free, all are. taken,
-         * on a line that the consumer keeps writing, is read only otherwise. */
-        uint32_t last = first + count - 1;
-        if (BA_RARE(ba_acquire32(&ba_slot(ring, last)->turn) != last)) {
-            uint32_t room = room_at(ring, first);
-            uint64_t again = ba_relaxed64(&ring->claim);
-            if (again != claim) { /* a stale position, so what was read for it says nothing */
-                claim = again;
-                continue;
-            }
-            if (room == 0) {
-                ba_add_shared64(&ring->overflow, 1);
-                return BA_EFULL;
-            }
-            if (room < count) count = room;
-        }
-        if (ba_claim64(&ring->claim, &claim, claim + count)) {
-            out->slot = ba_slot(ring, first);
-            out->first = first;
-            out->count = count;
+        if (room->claim >= BA_CLAIM_CLOSED) return BA_ECLOSED;
+        uint64_t free_to = ba_acquire64(&ring->taken) + ring->slots;
+        if (free_to > room->claim) {
+            /* two that do this at once may leave the lower: it is looked up again */
+            ba_release64(&ring->free_to, free_to);
+            if (free_to - room->claim < room->count) room->count = (uint32_t)(free_to - room->claim);
             return BA_OK;
         }
+        uint64_t again = ba_relaxed64(&ring->claim);
+        if (again == room->claim) break;
+        room->claim = again; /* what was read for a stale position says nothing */
     }
+    ba_add_shared64(&ring->overflow, 1);
+    return BA_EFULL;
 }
 
 BA_API int ba_mpsc_commit(struct ba_ring *ring, uint32_t first, uint32_t count) {
@@ -123,47 +102,69 @@ BA_API int ba_mpsc_commit(struct ba_ring *ring, uint32_t first, uint32_t count) 
     if (ring->mode != BA_MPSC) return BA_EMODE;
     if (count > ring->slots) return BA_ERANGE;
     uint32_t claimed = (uint32_t)ba_relaxed64(&ring->claim);
-    for (uint32_t i = first; i != first + count; i++) {
-        if (BA_RARE(ba_relaxed32(&ba_slot(ring, i)->turn) != i || claimed - i - 1 >= ring->slots)) return BA_ERANGE;
+    for (uint32_t i = first; i != first + count; i++) { /* uncommitted: the turn is a lap behind */
+        uint32_t turn = ba_relaxed32(&ba_slot(ring, i)->turn);
+        if (BA_RARE(turn != i + 1 - ring->slots || claimed - i - 1 >= ring->slots)) return BA_ERANGE;
     }
     for (uint32_t i = first; i != first + count; i++) ba_release32(&ba_slot(ring, i)->turn, i + 1);
     return BA_OK;
+}
+
+/* none_waiting tells why a consumer at [taken] finds nothing: the closed flag and
+ * the position are one word, so closed and all taken is final. [claim] was read
+ * before the turns. */
+static int none_waiting(uint64_t taken, uint64_t claim) {
+    return claim == (BA_CLAIM_CLOSED | taken) ? BA_ECLOSED : BA_EEMPTY;
+}
+
+static void note_depth(struct ba_ring *ring, uint64_t taken, uint64_t claim) {
+    uint32_t depth = (uint32_t)(claim - taken);
+    if (BA_RARE(depth > ba_relaxed32(&ring->depth_max))) ba_set_relaxed32(&ring->depth_max, depth);
 }
 
 BA_API int ba_mpsc_peek(struct ba_ring *ring, uint32_t want, struct ba_span *out) {
     if (ring == NULL || out == NULL) return BA_ENULL;
     if (want == 0) return BA_EINVAL;
     if (ring->mode != BA_MPSC) return BA_EMODE;
-    uint32_t taken = ba_relaxed32(&ring->taken);
-    uint32_t waiting = ring->turn_seen - taken;
+    uint64_t taken = ba_relaxed64(&ring->taken);
+    uint32_t first = (uint32_t)taken, waiting = ring->turn_seen - first;
     if (waiting < want) {
         uint64_t claim = ba_relaxed64(&ring->claim);
-        while (waiting < want && ba_acquire32(&ba_slot(ring, taken + waiting)->turn) == taken + waiting + 1) waiting++;
-        ring->turn_seen = taken + waiting;
-        /* the flag and the position are one word, so closed and all taken is final */
-        if (waiting == 0) return claim >= BA_CLAIM_CLOSED && (uint32_t)claim == taken ? BA_ECLOSED : BA_EEMPTY;
-        uint32_t depth = (uint32_t)claim - taken;
-        if (depth > ba_relaxed32(&ring->depth_max)) ba_set_relaxed32(&ring->depth_max, depth);
+        while (waiting < want && ba_acquire32(&ba_slot(ring, first + waiting)->turn) == first + waiting + 1) waiting++;
+        ring->turn_seen = first + waiting;
+        if (waiting == 0) return none_waiting(taken, claim);
+        note_depth(ring, taken, claim);
         if (waiting < want) want = waiting;
     }
 #if BA_DEBUG
     if (ba_swap_acquire32(&ring->consuming, 1) != 0) return BA_EBUSY;
 #endif
-    ba_span_at(ring, taken, want, out);
+    ba_span_at(ring, first, want, out);
     return BA_OK;
 }
 
 BA_API int ba_mpsc_release(struct ba_ring *ring, uint32_t count) {
     if (ring == NULL) return BA_ENULL;
     if (ring->mode != BA_MPSC) return BA_EMODE;
-    uint32_t taken = ba_relaxed32(&ring->taken);
-    if (count > ring->turn_seen - taken) return BA_ERANGE;
-    for (uint32_t i = taken; i != taken + count; i++) ba_release32(&ba_slot(ring, i)->turn, i + ring->slots);
-    ba_release32(&ring->taken, taken + count);
+    uint64_t taken = ba_relaxed64(&ring->taken);
+    if (count > ring->turn_seen - (uint32_t)taken) return BA_ERANGE;
+    ba_release64(&ring->taken, taken + count);
 #if BA_DEBUG
     ba_release32(&ring->consuming, 0);
 #endif
     return BA_OK;
+}
+
+BA_API int ba_mpsc_took(struct ba_ring *ring, uint64_t taken, uint64_t claim, uint32_t count) {
+    if (count != 0) {
+        note_depth(ring, taken, claim);
+        if (ring->turn_seen - (uint32_t)taken < count) ring->turn_seen = (uint32_t)taken + count;
+        ba_release64(&ring->taken, taken + count);
+    }
+#if BA_DEBUG
+    ba_release32(&ring->consuming, 0);
+#endif
+    return count != 0 ? BA_OK : none_waiting(taken, claim);
 }
 
 BA_API int ba_mpsc_push(struct ba_ring *ring, const struct ba_signal *signal) {

@@ -22,11 +22,13 @@ type ringHeader struct {
 	limit     uint32
 	producing atomic.Uint32
 	overflow  atomic.Uint64
-	_         [112]byte
+	freeTo    atomic.Uint64
+	_         [104]byte
 
 	head  atomic.Uint32
-	taken atomic.Uint32
-	_     [120]byte
+	_     uint32
+	taken atomic.Uint64
+	_     [112]byte
 
 	tailSeen  uint32
 	turnSeen  uint32
@@ -112,10 +114,11 @@ func initRing(m memory, slots uint32, mode Mode, start uint32) (*Ring, error) {
 		h.tailSeen = start
 	} else {
 		h.claim.Store(uint64(start))
-		h.taken.Store(start)
+		h.taken.Store(uint64(start))
+		h.freeTo.Store(uint64(start) + uint64(slots))
 		h.turnSeen = start
 		for i := range slots {
-			atomic.StoreUint32(&r.slot(start+i).turn, start+i)
+			atomic.StoreUint32(&r.slot(start+i).turn, start+i+1-slots)
 		}
 	}
 	h.mode = uint32(mode)
@@ -156,7 +159,7 @@ func (r *Ring) Depth() int {
 		taken = r.h.head.Load()
 		filled = r.h.tail.Load()
 	} else {
-		taken = r.h.taken.Load()
+		taken = uint32(r.h.taken.Load())
 		filled = uint32(r.h.claim.Load())
 	}
 	return int(min(filled-taken, r.n))

@@ -41,13 +41,7 @@ func (g *Go) Run(operations int) (Timing, error) {
 		if err != nil {
 			return Timing{}, err
 		}
-		for i := range span.Slots {
-			s := &span.Slots[i]
-			s.Kind, s.Flags, s.Size = goKind, 0, 8
-			s.Source, s.Destination = 1, 2
-			s.Sequence = uint64(done + i)
-			s.Payload[0] = uint64(done + i)
-		}
+		fill(span.Slots, uint64(done))
 		if err := g.ring.Commit(span, len(span.Slots)); err != nil {
 			return Timing{}, err
 		}
@@ -57,6 +51,17 @@ func (g *Go) Run(operations int) (Timing, error) {
 		done += len(span.Slots)
 	}
 	return Timing{Ticks: ticks.Now() - begin, NS: uint64(time.Since(start))}, nil
+}
+
+// fill is fill_batch of src/cases.c.
+func fill(slots []core.Signal, sequence uint64) {
+	for i := range slots {
+		s := &slots[i]
+		s.Kind, s.Flags, s.Size = goKind, 0, 8
+		s.Source, s.Destination = 1, 2
+		s.Sequence = sequence + uint64(i)
+		s.Payload[0] = sequence + uint64(i)
+	}
 }
 
 // Close frees the workload.

@@ -1,19 +1,27 @@
 package cases
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 // BenchmarkGoFillDrain is the Go workload under go test's own clock.
 func BenchmarkGoFillDrain(b *testing.B) {
-	g, err := OpenGo(64, 64)
-	if err != nil {
-		b.Fatal(err)
+	for _, batch := range []int{1, 8, 64} {
+		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) {
+			g, err := OpenGo(batch, 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer g.Close()
+			b.ReportAllocs()
+			const signals = 8192
+			for b.Loop() {
+				if _, err := g.Run(signals); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*signals), "ns/signal")
+		})
 	}
-	defer g.Close()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := g.Run(64); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*64), "ns/signal")
 }

@@ -4,5 +4,5 @@
 
 package cases
 
-// #cgo CFLAGS: -DBA_SOURCES=2659213682
+// #cgo CFLAGS: -DBA_SOURCES=288465072
 import "C"

@@ -23,6 +23,7 @@ static const struct row rows[] = {
     {"table call, random kinds", {BA_CASE_CALL_RANDOM, 1, 64, 0, 0, 0}},
     {"compare-and-swap + table call", {BA_CASE_CMPXCHG_CALL, 1, 64, 0, 0, 0}},
     {"fill + table call, no ring", {BA_CASE_FILL_CALL, 1, 64, 0, 0, 0}},
+    {"the same by 8", {BA_CASE_FILL_CALL, 8, 64, 0, 0, 0}},
     {"the same by 32", {BA_CASE_FILL_CALL, 32, 64, 0, 0, 0}},
     {"SPSC no batch", {BA_CASE_SPSC, 1, 64, 0, 0, 0}},
     {"SPSC batch 8", {BA_CASE_SPSC, 8, 64, 0, 0, 0}},

@@ -184,6 +184,31 @@ static void steps_one_by_one(void) {
     free(ring);
 }
 
+#if BA_DEBUG
+/* drain_again is a handler that drains the ring that it is called from. */
+static void drain_again(void *state, const struct ba_signal *signal) {
+    struct ba_context *context = state;
+    uint32_t handled = 9;
+    (void)signal;
+    EQUAL(ba_drain(context, ba_inbox(context), 1, &handled), BA_EBUSY);
+    EQUAL(handled, 0);
+}
+
+static void debug_finds_a_drain_in_a_drain(uint32_t mode) {
+    struct ba_config config = {.inbox_slots = 4, .inbox_mode = mode};
+    struct ba_context *context;
+    uint32_t handled;
+    EQUAL(ba_init(&config, NULL, &context), BA_OK);
+    EQUAL(ba_on(context, 70, drain_again, context), BA_OK);
+    push(ba_inbox(context), 70, 0, 1);
+    push(ba_inbox(context), 70, 0, 2);
+    EQUAL(ba_drain(context, ba_inbox(context), 4, &handled), BA_OK);
+    EQUAL(handled, 2);
+    EQUAL(ba_drain(context, ba_inbox(context), 4, &handled), BA_EEMPTY);
+    EQUAL(ba_free(context), BA_OK);
+}
+#endif
+
 static void errors_have_texts(void) {
     EQUAL(strcmp(ba_error_name(BA_ETOOLARGE), "ETOOLARGE"), 0);
     EQUAL(strcmp(ba_error_text(BA_OK), "done"), 0);
@@ -208,4 +233,8 @@ void test_contexts(void) {
     }
     steps_one_by_one();
     errors_have_texts();
+#if BA_DEBUG
+    debug_finds_a_drain_in_a_drain(BA_SPSC);
+    debug_finds_a_drain_in_a_drain(BA_MPSC);
+#endif
 }

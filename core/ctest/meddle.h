@@ -31,6 +31,14 @@ static inline uint32_t meddled_acquire32(const ba_atomic32 *word) {
     meddle_here();
     return ba_acquire32(word);
 }
+static inline uint64_t meddled_acquire64(const ba_atomic64 *word) {
+    meddle_here();
+    return ba_acquire64(word);
+}
+static inline uint64_t meddled_relaxed64(const ba_atomic64 *word) {
+    meddle_here();
+    return ba_relaxed64(word);
+}
 static inline int meddled_claim64(ba_atomic64 *word, uint64_t *expected, uint64_t value) {
     meddle_here();
     return ba_claim64(word, expected, value);
@@ -41,6 +49,8 @@ static inline int meddled_publish32(ba_atomic32 *word, uint32_t *expected, uint3
 }
 
 #define ba_acquire32 meddled_acquire32
+#define ba_acquire64 meddled_acquire64
+#define ba_relaxed64 meddled_relaxed64
 #define ba_claim64 meddled_claim64
 #define ba_publish32 meddled_publish32
 

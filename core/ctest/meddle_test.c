@@ -21,31 +21,52 @@ static void pop_one(void *ring) {
 
 static void close_it(void *ring) { EQUAL(ba_ring_close(ring), BA_OK); }
 
-/* hooked accesses of a reserve: 0 the turn, 1 the claim */
+/* hooked accesses of a reserve: 0 the claim, 1 free_to, 2 the claim's swap */
 static void a_lost_claim_is_tried_again(void) {
     struct ba_ring *ring = ring_of(4, BA_MPSC, 0);
     struct ba_span span = {0};
-    meddle = (struct meddle){push_one, ring, 1};
+    meddle = (struct meddle){push_one, ring, 2};
     EQUAL(ba_mpsc_reserve(ring, 2, &span), BA_OK);
     EQUAL(span.first, 1);
     EQUAL(ba_mpsc_commit(ring, span.first, 2), BA_OK);
-    meddle = (struct meddle){close_it, ring, 1};
+    meddle = (struct meddle){close_it, ring, 2};
     EQUAL(ba_mpsc_reserve(ring, 1, &span), BA_ECLOSED);
     free(ring);
 }
 
-/* of a reserve in a full ring: 0 the turn, 1 taken, then the claim again */
+/* of a reserve in a full ring: 0 the claim, 1 free_to, 2 taken, 3 the claim again */
 static void a_stale_position_is_tried_again(void) {
     struct ba_ring *ring = ring_of(2, BA_MPSC, 0);
     struct ba_span span = {0};
     push_one(ring);
     push_one(ring);
-    meddle = (struct meddle){pop_one_push_one, ring, 1};
+    meddle = (struct meddle){pop_one_push_one, ring, 2}; /* room where no room is any more */
     EQUAL(ba_mpsc_reserve(ring, 1, &span), BA_EFULL);
     EQUAL(ring->overflow, 1);
-    meddle = (struct meddle){pop_one, ring, 1};
+    meddle = (struct meddle){pop_one_push_one, ring, 3}; /* full, of a position that is past */
+    EQUAL(ba_mpsc_reserve(ring, 1, &span), BA_EFULL);
+    EQUAL(ring->overflow, 2);
+    meddle = (struct meddle){pop_one, ring, 2};
+    EQUAL(ba_mpsc_reserve(ring, 1, &span), BA_OK);
+    EQUAL(span.first, 4);
+    free(ring);
+}
+
+/* one producer is late to tell what it saw: the next looks again */
+static void a_free_to_that_went_back_is_looked_up(void) {
+    struct ba_ring *ring = ring_of(2, BA_MPSC, 0);
+    struct ba_span span = {0};
+    push_one(ring);
+    push_one(ring);
+    pop_one(ring);
+    pop_one(ring);
+    push_one(ring);
+    EQUAL(ring->free_to, 4);
+    ba_release64(&ring->free_to, 3);
     EQUAL(ba_mpsc_reserve(ring, 1, &span), BA_OK);
     EQUAL(span.first, 3);
+    EQUAL(ring->free_to, 4);
+    EQUAL(ba_mpsc_reserve(ring, 1, &span), BA_EFULL);
     free(ring);
 }
 
@@ -91,6 +112,7 @@ static void two_give_at_once(void) {
 void test_meddled(void) {
     a_lost_claim_is_tried_again();
     a_stale_position_is_tried_again();
+    a_free_to_that_went_back_is_looked_up();
     a_reservation_outlives_the_close(BA_SPSC);
     a_reservation_outlives_the_close(BA_MPSC);
     two_give_at_once();

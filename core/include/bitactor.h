@@ -102,7 +102,8 @@ struct ba_context {
     ba_atomic64 samples;
     ba_atomic64 sample_ticks;
     ba_atomic64 unhandled;     /* signals of a kind without a handler */
-    uint64_t zero[2];
+    uint64_t observed;         /* not 0: flags, samples or a trace ask for more than handlers */
+    uint64_t zero;
     struct ba_entry table[BA_KINDS];
     struct ba_telemetry telemetry;
 };
@@ -140,7 +141,8 @@ BA_API struct ba_trace *ba_tracer(struct ba_context *context);
 BA_API struct ba_pool *ba_payloads(struct ba_context *context);
 
 /* ba_on sets the handler of a kind; a NULL handler takes it away (such signals
- * are counted as unhandled). BA_ENULL, BA_EMODE, BA_EINVAL: kind over 255. */
+ * are counted as unhandled). Called by a handler, it may hold from the next batch
+ * only. BA_ENULL, BA_EMODE, BA_EINVAL: kind over 255. */
 BA_API int ba_on(struct ba_context *context, uint32_t kind, ba_handler handler, void *state);
 
 /* ba_drain handles up to [signals_max] waiting signals of a ring as one batch and

@@ -67,7 +67,7 @@ static uint32_t mpsc_batch(struct ba_ring *ring, uint64_t sequence, uint32_t bat
     for (uint32_t i = 0; i < batch; i++) { /* every sender claims its own slot */
         if (ba_mpsc_reserve(ring, 1, &span) != BA_OK) return 0;
         ba_case_fill(span.slot, BA_CASE_KIND, sequence + i);
-        (void)ba_mpsc_commit(ring, span.first, 1);
+        ba_mpsc_commit_span(ring, span);
     }
     return batch;
 }
@@ -76,7 +76,7 @@ static uint32_t mpsc_span(struct ba_ring *ring, uint64_t sequence, uint32_t batc
     struct ba_span span;
     if (ba_mpsc_reserve(ring, batch, &span) != BA_OK) return 0;
     for (uint32_t i = 0; i < span.count; i++) ba_case_fill(&span.slot[i], BA_CASE_KIND, sequence + i);
-    (void)ba_mpsc_commit(ring, span.first, span.count);
+    ba_mpsc_commit_span(ring, span);
     return span.count;
 }
 

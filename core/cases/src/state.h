@@ -37,9 +37,7 @@ struct ba_case_state {
 /* ba_case_fill writes what a sender of a small message writes: the header, both
  * addresses, a sequence and one word of payload: 40 of the 64 bytes. */
 static inline void ba_case_fill(struct ba_signal *signal, uint8_t kind, uint64_t sequence) {
-    signal->kind = kind;
-    signal->flags = 0;
-    signal->size = 8;
+    ba_signal_begin(signal, kind, 0, 8);
     signal->source = 1;
     signal->destination = 2;
     signal->sequence = sequence;

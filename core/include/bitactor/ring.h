@@ -25,19 +25,21 @@
  *   head         S   release by release, acquire by reserve, relaxed by the consumer
  *   claim        M   compare-and-swap by reserve, relaxed everywhere (the turns carry the order);
  *                    its top bit is the closed flag, so no reservation can begin after the close, and
- *                    its other 63 bits never wrap, so no stale compare-and-swap can succeed
- *   taken        M   release by release, acquire by reserve when it finds no free slot
- *   turn (slot)  M   release by commit and by release, acquire by reserve and by peek
+ *                    its other 63 bits never wrap, so no stale compare-and-swap can succeed; the same
+ *                    bits without a flag are free_to and taken, so no stale free_to reads as room
+ *   taken        M   release by release, acquire by the producer that runs out of free slots, which
+ *                    tells the others by free_to: release by it, acquire by reserve
+ *   turn (slot)  M   release by commit, acquire by peek, relaxed by commit
  *   limit, tail_seen, turn_seen: their side's own, plain
  *   overflow, depth_max: relaxed
  *
  * Indices are free-running 32-bit counters that wrap, so they are only ever
- * compared through their unsigned difference. The turn of a free slot of an MPSC
- * ring is the position that may fill it, and of a filled one that position + 1
- * (D. Vyukov's bounded queue:
- * https://www.1024cores.net/home/lock-free-algorithms/queues/bounded-mpmc-queue).
- * That each side keeps what it last saw of the other's index is from
- * https://github.com/rigtorp/SPSCQueue.
+ * compared through their unsigned difference. The turn of a committed slot of an
+ * MPSC ring is its position + 1; until then it is that of a lap before (after D.
+ * Vyukov's bounded queue, whose consumer also writes the turns:
+ * https://www.1024cores.net/home/lock-free-algorithms/queues/bounded-mpmc-queue;
+ * here it frees a batch by one store of taken). That each side keeps what it last
+ * saw of the other's index is from https://github.com/rigtorp/SPSCQueue.
  */
 #ifndef BITACTOR_RING_H
 #define BITACTOR_RING_H
@@ -91,11 +93,13 @@ struct ba_ring {
     uint32_t limit;           /* the position that tail may not pass, from the head last seen (S) */
     ba_atomic32 producing;    /* debug builds: 1 between reserve and commit (S) */
     ba_atomic64 overflow;     /* reserves answered with BA_EFULL */
-    uint8_t pad_producer[112];
+    ba_atomic64 free_to;      /* the position that claim may not pass, from the taken that a producer saw (M) */
+    uint8_t pad_producer[104];
     /* what the consumer writes and producers read */
     ba_atomic32 head;         /* next position to take (S) */
-    ba_atomic32 taken;        /* next position to take (M) */
-    uint8_t pad_head[120];
+    uint32_t zero_head;
+    ba_atomic64 taken;        /* next position to take (M) */
+    uint8_t pad_head[112];
     /* the consumer's own */
     uint32_t tail_seen;       /* the tail that the consumer last saw (S) */
     uint32_t turn_seen;       /* the end of the committed slots that the consumer last saw (M) */
@@ -110,7 +114,9 @@ _Static_assert(offsetof(struct ba_ring, closed) == 16, "closed at 16");
 _Static_assert(offsetof(struct ba_ring, tail) == 128, "tail at 128");
 _Static_assert(offsetof(struct ba_ring, claim) == 136, "claim at 136");
 _Static_assert(offsetof(struct ba_ring, limit) == 256, "limit at 256");
+_Static_assert(offsetof(struct ba_ring, free_to) == 272, "free_to at 272");
 _Static_assert(offsetof(struct ba_ring, head) == 384, "head at 384");
+_Static_assert(offsetof(struct ba_ring, taken) == 392, "taken at 392");
 _Static_assert(offsetof(struct ba_ring, tail_seen) == 512, "tail_seen at 512");
 _Static_assert(offsetof(struct ba_ring, slot) == BA_RING_BYTES, "slots follow the indices");
 
@@ -254,12 +260,46 @@ static inline int ba_spsc_release(struct ba_ring *ring, uint32_t count) {
 BA_API int ba_spsc_push(struct ba_ring *ring, const struct ba_signal *signal);
 BA_API int ba_spsc_pop(struct ba_ring *ring, struct ba_signal *out);
 
+/* ba_mpsc_room is what ba_mpsc_reserve does when free_to leaves no room for all it
+ * wants: it looks at taken and lowers [count] to what is free at [claim], which it
+ * reads again when it is stale. BA_EMODE, BA_ECLOSED, BA_EFULL. */
+struct ba_room {
+    uint64_t claim;
+    uint32_t count;
+};
+BA_API int ba_mpsc_room(struct ba_ring *ring, struct ba_room *room);
+
 /* ba_mpsc_reserve gives a producer up to [want] adjacent slots, at least one. All
  * of them must be committed (a slot not wanted as BA_KIND_NONE): the consumer waits
  * for them in order, so a producer that stops in between stops the ring. Lock-free:
  * some producer always gets on. BA_ENULL, BA_EINVAL: want is 0, BA_EMODE,
  * BA_ECLOSED, BA_EFULL. */
-BA_API int ba_mpsc_reserve(struct ba_ring *ring, uint32_t want, struct ba_span *out);
+static inline int ba_mpsc_reserve(struct ba_ring *ring, uint32_t want, struct ba_span *out) {
+    if (ring == NULL || out == NULL) return BA_ENULL;
+    if (want == 0) return BA_EINVAL;
+    uint64_t claim = ba_relaxed64(&ring->claim);
+    do {
+        uint32_t count = want;
+        /* free_to is 0 in a ring that is not MPSC, and a closed claim is above it, so
+         * all that is not common comes here */
+        if (BA_RARE(claim + want > ba_acquire64(&ring->free_to))) {
+            struct ba_room room = {claim, want}; /* so that only here they lie in memory */
+            int code = ba_mpsc_room(ring, &room);
+            if (code != BA_OK) return code;
+            claim = room.claim;
+            count = room.count;
+        }
+        ba_span_at(ring, (uint32_t)claim, count, out);
+    } while (BA_RARE(!ba_claim64(&ring->claim, &claim, claim + out->count)));
+    return BA_OK;
+}
+
+/* ba_mpsc_commit_span publishes a whole reservation, which the caller knows to be
+ * his: for loops that commit what they reserved. [ring] must be an MPSC ring. */
+static inline void ba_mpsc_commit_span(struct ba_ring *ring, struct ba_span span) {
+    (void)ring;
+    for (uint32_t i = 0; i < span.count; i++) ba_release32(&span.slot[i].turn, span.first + i + 1);
+}
 
 /* ba_mpsc_commit publishes the [count] slots from position [first]: a whole
  * reservation or its parts in any order. BA_ENULL, BA_EMODE, BA_ERANGE: a slot is
@@ -275,6 +315,12 @@ BA_API int ba_mpsc_peek(struct ba_ring *ring, uint32_t want, struct ba_span *out
 /* ba_mpsc_release hands the first [count] slots of the last peek back. BA_ENULL,
  * BA_EMODE, BA_ERANGE. */
 BA_API int ba_mpsc_release(struct ba_ring *ring, uint32_t count);
+
+/* ba_mpsc_took is peek and release in one for a consumer that looks at the turns
+ * itself, as ba_drain does: it has handled [count] signals from [taken] on, and had
+ * read [claim] before their turns. BA_EEMPTY, BA_ECLOSED: count is 0. [ring] must be
+ * an MPSC ring. */
+BA_API int ba_mpsc_took(struct ba_ring *ring, uint64_t taken, uint64_t claim, uint32_t count);
 
 /* ba_mpsc_push and ba_mpsc_pop: one signal by copy, as in ba_spsc_push. */
 BA_API int ba_mpsc_push(struct ba_ring *ring, const struct ba_signal *signal);

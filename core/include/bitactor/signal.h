@@ -62,6 +62,12 @@ _Static_assert(offsetof(struct ba_signal, sequence) == 24, "sequence at 24");
 _Static_assert(offsetof(struct ba_signal, timestamp) == 32, "timestamp at 32");
 _Static_assert(offsetof(struct ba_signal, payload) == 40, "payload at 40");
 
+/* ba_signal_begin writes kind, flags and size at once: what most senders set first. */
+static inline void ba_signal_begin(struct ba_signal *signal, uint8_t kind, uint8_t flags, uint16_t size) {
+    const uint32_t word = kind | (uint32_t)flags << 8 | (uint32_t)size << 16;
+    memcpy((char *)signal, &word, sizeof word);
+}
+
 /* ba_signal_copy copies all of [from] but its turn, which belongs to the ring
  * that holds it. Neither may be null. */
 static inline void ba_signal_copy(struct ba_signal *to, const struct ba_signal *from) {

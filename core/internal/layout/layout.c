@@ -36,6 +36,7 @@ static void sizes(void) {
     OFFSET(ba_ring, claim, "RingClaim"), OFFSET(ba_ring, overflow, "RingOverflow"), OFFSET(ba_ring, head, "RingHead");
     OFFSET(ba_ring, tail_seen, "RingTailSeen"), OFFSET(ba_ring, consuming, "RingConsuming");
     OFFSET(ba_ring, depth_max, "RingDepthMax"), OFFSET(ba_ring, taken, "RingTaken");
+    OFFSET(ba_ring, free_to, "RingFreeTo");
     OFFSET(ba_ring, turn_seen, "RingTurnSeen"), OFFSET(ba_ring, slot, "RingSlot");
     OFFSET(ba_telemetry, written, "TelemetryWritten"), OFFSET(ba_telemetry, slot, "TelemetrySlot");
     OFFSET(ba_event_slot, stamp, "EventSlotStamp"), OFFSET(ba_event_slot, words, "EventSlotWords");

@@ -4,5 +4,5 @@
 
 package replay
 
-// #cgo CFLAGS: -DBA_SOURCES=2051921475
+// #cgo CFLAGS: -DBA_SOURCES=3522403401
 import "C"

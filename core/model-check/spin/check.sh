@@ -17,7 +17,7 @@ faults() {
 }
 
 failed=0
-for model in spsc:5 mpsc:5 telemetry:3; do
+for model in spsc:5 mpsc:6 telemetry:3; do
   name=${model%:*}
   for mutation in $(seq 0 "${model#*:}"); do
     n=$(faults "$name" "$mutation")

@@ -7,19 +7,19 @@ use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 pub struct Orders {
     pub turn_commit: Ordering,
     pub turn_peek: Ordering,
-    pub turn_release: Ordering,
-    pub turn_reserve: Ordering,
     pub taken_store: Ordering,
     pub taken_load: Ordering,
+    pub free_to_store: Ordering,
+    pub free_to_load: Ordering,
 }
 
 pub const AS_WRITTEN: Orders = Orders {
     turn_commit: Ordering::Release,
     turn_peek: Ordering::Acquire,
-    turn_release: Ordering::Release,
-    turn_reserve: Ordering::Acquire,
     taken_store: Ordering::Release,
     taken_load: Ordering::Acquire,
+    free_to_store: Ordering::Release,
+    free_to_load: Ordering::Acquire,
 };
 
 const SLOTS: u32 = 2;
@@ -33,7 +33,8 @@ struct Slot {
 pub struct Ring {
     orders: Orders,
     claim: AtomicU64,
-    taken: AtomicU32,
+    taken: AtomicU64,
+    free_to: AtomicU64,
     slot: Vec<Slot>,
 }
 
@@ -48,41 +49,50 @@ pub enum Refusal {
 
 impl Ring {
     pub fn new(orders: Orders) -> Ring {
-        let slot = |turn| Slot { turn: AtomicU32::new(turn), value: UnsafeCell::new(0) };
-        Ring { orders, claim: AtomicU64::new(0), taken: AtomicU32::new(0), slot: (0..SLOTS).map(slot).collect() }
+        // uncommitted: the turn is a lap behind
+        let slot = |i: u32| Slot { turn: AtomicU32::new((i + 1).wrapping_sub(SLOTS)), value: UnsafeCell::new(0) };
+        Ring {
+            orders,
+            claim: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            free_to: AtomicU64::new(SLOTS.into()),
+            slot: (0..SLOTS).map(slot).collect(),
+        }
     }
 
     fn slot(&self, position: u32) -> &Slot {
         &self.slot[(position & (SLOTS - 1)) as usize]
     }
 
-    fn room_at(&self, position: u32) -> u32 {
-        let used = position.wrapping_sub(self.taken.load(self.orders.taken_load));
-        if used < SLOTS { SLOTS - used } else { 0 }
+    /// ba_mpsc_room: the claim, perhaps read again, and the count that has room there.
+    fn room(&self, mut claim: u64, want: u32) -> Result<(u64, u32), Refusal> {
+        loop {
+            if claim >= CLOSED {
+                return Err(Refusal::Closed);
+            }
+            let free_to = self.taken.load(self.orders.taken_load) + u64::from(SLOTS);
+            if free_to > claim {
+                self.free_to.store(free_to, self.orders.free_to_store);
+                return Ok((claim, u64::from(want).min(free_to - claim) as u32));
+            }
+            let again = self.claim.load(Ordering::Relaxed);
+            if again == claim {
+                return Err(Refusal::Full);
+            }
+            claim = again;
+        }
     }
 
     /// Returns the first position and the count.
     pub fn reserve(&self, want: u32) -> Result<(u32, u32), Refusal> {
         let mut claim = self.claim.load(Ordering::Relaxed);
         loop {
-            if claim >= CLOSED {
-                return Err(Refusal::Closed);
+            let mut count = want;
+            if claim + u64::from(want) > self.free_to.load(self.orders.free_to_load) {
+                (claim, count) = self.room(claim, want)?;
             }
             let first = claim as u32;
-            let mut count = want.min(SLOTS - (first & (SLOTS - 1)));
-            let last = first.wrapping_add(count - 1);
-            if self.slot(last).turn.load(self.orders.turn_reserve) != last {
-                let room = self.room_at(first);
-                let again = self.claim.load(Ordering::Relaxed);
-                if again != claim {
-                    claim = again;
-                    continue;
-                }
-                if room == 0 {
-                    return Err(Refusal::Full);
-                }
-                count = count.min(room);
-            }
+            count = count.min(SLOTS - (first & (SLOTS - 1)));
             match self.claim.compare_exchange_weak(claim, claim + u64::from(count), Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return Ok((first, count)),
                 Err(now) => claim = now,
@@ -104,25 +114,20 @@ impl Ring {
         self.claim.fetch_or(CLOSED, Ordering::Relaxed);
     }
 
-    /// Takes what is committed, up to [want], as one batch.
+    /// Takes what is committed, up to [want], as one batch: as run_committed does,
+    /// which reads a signal before it looks at the next turn.
     pub fn take(&self, want: u32, got: &mut Vec<u32>) -> Result<(), Refusal> {
         let taken = self.taken.load(Ordering::Relaxed);
         let claim = self.claim.load(Ordering::Relaxed);
-        let mut waiting = 0;
-        while waiting < want && self.slot(taken + waiting).turn.load(self.orders.turn_peek) == taken + waiting + 1 {
-            waiting += 1;
+        let mut done = 0;
+        while done < want && self.slot(taken as u32 + done).turn.load(self.orders.turn_peek) == taken as u32 + done + 1 {
+            got.push(self.slot(taken as u32 + done).value.with(|p| unsafe { *p }));
+            done += 1;
         }
-        if waiting == 0 {
-            let over = claim >= CLOSED && claim as u32 == taken;
-            return Err(if over { Refusal::Closed } else { Refusal::Empty });
+        if done == 0 {
+            return Err(if claim == CLOSED | taken { Refusal::Closed } else { Refusal::Empty });
         }
-        for position in taken..taken + waiting {
-            got.push(self.slot(position).value.with(|p| unsafe { *p }));
-        }
-        for position in taken..taken + waiting {
-            self.slot(position).turn.store(position + SLOTS, self.orders.turn_release);
-        }
-        self.taken.store(taken + waiting, self.orders.taken_store);
+        self.taken.store(taken + u64::from(done), self.orders.taken_store);
         Ok(())
     }
 }
@@ -173,30 +178,35 @@ pub fn carries(orders: Orders) {
     }
 }
 
-/// One producer fills, the consumer frees one slot at a time, and the producer asks
-/// for a pair where one slot is free: only taken tells it so.
+/// Two producers find the ring full while the consumer frees it: the first tells the
+/// second by free_to what it learnt from taken, so the second may fill a slot that it
+/// has not seen freed itself.
 pub fn reuses(orders: Orders) {
     let ring = loom::sync::Arc::new(Ring::new(orders));
-    let other = ring.clone();
     for value in 1..=2 {
         let (first, _) = ring.reserve(1).unwrap();
         ring.fill(first, value);
         ring.commit(first, 1);
     }
+    let other = ring.clone();
     let consumer = loom::thread::spawn(move || {
         let mut got = Vec::new();
-        let _ = other.take(1, &mut got);
+        let _ = other.take(2, &mut got);
         got
     });
-    let producer = loom::thread::spawn(move || {
-        if let Ok((first, count)) = ring.reserve(2) {
-            assert_eq!((first, count), (2, 1));
-            ring.fill(first, 3);
-            ring.commit(first, 1);
-        }
+    let producers = [ring.clone(), ring.clone()].map(|ring| {
+        loom::thread::spawn(move || {
+            if let Ok((first, count)) = ring.reserve(1) {
+                assert_eq!(count, 1);
+                ring.fill(first, 3);
+                ring.commit(first, 1);
+            }
+        })
     });
-    producer.join().unwrap();
-    assert_eq!(consumer.join().unwrap(), [1]);
+    for producer in producers {
+        producer.join().unwrap();
+    }
+    assert_eq!(consumer.join().unwrap(), [1, 2]);
 }
 
 #[cfg(test)]
@@ -218,9 +228,9 @@ mod tests {
         let weak = Ordering::Relaxed;
         assert!(!check(Orders { turn_commit: weak, ..AS_WRITTEN }), "turn store of commit");
         assert!(!check(Orders { turn_peek: weak, ..AS_WRITTEN }), "turn load of peek");
-        assert!(!check(Orders { turn_release: weak, ..AS_WRITTEN }), "turn store of release");
-        assert!(!check(Orders { turn_reserve: weak, ..AS_WRITTEN }), "turn load of reserve");
         assert!(!check(Orders { taken_store: weak, ..AS_WRITTEN }), "taken store");
         assert!(!check(Orders { taken_load: weak, ..AS_WRITTEN }), "taken load");
+        assert!(!check(Orders { free_to_store: weak, ..AS_WRITTEN }), "free_to store");
+        assert!(!check(Orders { free_to_load: weak, ..AS_WRITTEN }), "free_to load");
     }
 }
