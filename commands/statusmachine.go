@@ -11,6 +11,7 @@ import (
 
 	"github.com/bitactor/cf/process"
 	"github.com/bitactor/cf/setup"
+	"github.com/bitactor/cf/workspace/sandbox"
 	"golang.org/x/sys/cpu"
 )
 
@@ -57,7 +58,7 @@ func (a *App) machine(ctx context.Context) Machine {
 		m.GPU, m.GPUMemory = gpu.Name, gpu.Bytes
 	}
 	m.LandlockABI = landlockABI()
-	m.Sandbox, m.SandboxWhy, m.SandboxFix = sandbox(ctx, env, m.LandlockABI)
+	m.Sandbox, m.SandboxWhy, m.SandboxFix = a.isolation(ctx)
 	return m
 }
 
@@ -103,19 +104,23 @@ func procField(file, name string) string {
 	return ""
 }
 
-// sandbox says which isolation code that a model wrote would get here.
-func sandbox(ctx context.Context, env []string, abi int) (tier, why, fix string) {
-	install := probe{debian: "bubblewrap", other: "install bubblewrap (Linux)"}.fix(env)
-	reason := "bwrap is not installed"
-	if path, err := process.Look("bwrap", env); err == nil {
-		out, err := runBounded(ctx, path, []string{"--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "--", "/bin/true"}, env)
-		if err == nil {
-			return "bubblewrap", "bwrap works and user namespaces are on", ""
-		}
-		reason, install = "bwrap can't make a user namespace: "+oneLine(strings.TrimSpace(out)), "allow user namespaces: sysctl kernel.unprivileged_userns_clone=1"
+// isolation says which sandbox code that a model wrote would get here, by
+// trying it.
+func (a *App) isolation(ctx context.Context) (tier, why, fix string) {
+	box, err := sandbox.Open(ctx, sandbox.Options{Environ: a.Env.Environ, Cache: a.Env.Paths.Cache})
+	if err != nil {
+		return string(sandbox.None), oneLine(err.Error()), sandboxFix(a.environ())
 	}
-	if abi > 0 {
-		return "landlock", reason + "; Landlock ABI " + strconv.Itoa(abi) + " is the weaker tier", install
+	if box.Tier() != sandbox.Bubblewrap {
+		fix = sandboxFix(a.environ())
 	}
-	return "none", reason + "; this kernel has no Landlock", install
+	return string(box.Tier()), oneLine(box.Why()), fix
+}
+
+// sandboxFix says what would give the strongest isolation.
+func sandboxFix(env []string) string {
+	if _, err := process.Look("bwrap", env); err == nil {
+		return "allow user namespaces: sysctl kernel.unprivileged_userns_clone=1, or on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0"
+	}
+	return probe{debian: "bubblewrap", other: "install bubblewrap (Linux)"}.fix(env)
 }

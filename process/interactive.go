@@ -10,7 +10,7 @@ import (
 	"github.com/bitactor/cf/fault"
 )
 
-// Files are the standard files of a program for a person.
+// Files are a program's standard files, handed down as they are.
 type Files struct{ In, Out, Err *os.File }
 
 // Interactive runs a program that a person works in, such as an editor, and

@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
@@ -64,6 +65,12 @@ type Command struct {
 	WaitDelay   time.Duration     // how long the pipes stay open after the end
 	ParentDeath syscall.Signal    // sent to the program if cf dies first; 0 = none; Linux only
 	Started     func(pid int)     // called once it runs, before any output
+	Argv0       string            // the name that the program sees as its own; "" means Path
+	Files       *Files            // when set, handed down as they are: Stdin, Stdout... don't count and nothing is kept
+	Extra       []*os.File        // handed down as files 3, 4, ...
+	// UserNamespace starts the program in a user and a mount namespace of its
+	// own, in which the caller's user and group are 0 and it may mount. Linux only.
+	UserNamespace bool
 }
 
 // Result is what is known after the end.
@@ -122,7 +129,18 @@ func Start(ctx context.Context, c Command) (*Process, error) {
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Dir, c.Stdin, stdout, stderr
 	cmd.Env = append([]string{}, c.Env...)
 	cmd.WaitDelay = c.WaitDelay
-	cmd.SysProcAttr = groupAttr(c.ParentDeath)
+	if c.Argv0 != "" {
+		cmd.Args[0] = c.Argv0
+	}
+	if c.Files != nil {
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Files.In, c.Files.Out, c.Files.Err
+	}
+	cmd.ExtraFiles = c.Extra
+	attr, err := startAttr(c)
+	if err != nil {
+		return nil, fault.New(fault.Failed, CodeStart, "%w", err).On("start", c.Path)
+	}
+	cmd.SysProcAttr = attr
 
 	p := &Process{done: make(chan struct{})}
 	started := make(chan error)

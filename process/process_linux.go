@@ -14,8 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func groupAttr(parentDeath syscall.Signal) *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: parentDeath}
+func startAttr(c Command) (*syscall.SysProcAttr, error) {
+	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: c.ParentDeath}
+	if c.UserNamespace {
+		attr.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS
+		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
+		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	}
+	return attr, nil
 }
 
 // keepThread locks the goroutine to its thread while a parent-death signal is

@@ -4,6 +4,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strconv"
@@ -12,8 +13,11 @@ import (
 	"time"
 )
 
-func groupAttr(syscall.Signal) *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true}
+func startAttr(c Command) (*syscall.SysProcAttr, error) {
+	if c.UserNamespace {
+		return nil, fmt.Errorf("user namespaces: %w", errors.ErrUnsupported)
+	}
+	return &syscall.SysProcAttr{Setpgid: true}, nil
 }
 
 func keepThread(syscall.Signal) (release func()) { return func() {} }

@@ -2,7 +2,10 @@ package workspace
 
 import (
 	"context"
+	"slices"
+	"sync"
 
+	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/process"
 	"github.com/bitactor/cf/workspace/sandbox"
 )
@@ -10,41 +13,65 @@ import (
 // Stage is the tree with a set of changes laid over it, to be looked at and
 // checked. The user's files stay as they are. Its methods are safe for
 // concurrent use.
+//
+// Where overlays work, the changed files are written once into a layer that
+// every run lays over the user's tree. Else the tree is copied once, as far as
+// List sees it, and all runs share the copy: then a run sees what an earlier
+// one wrote.
 type Stage struct {
-	tree *Tree
-	set  *Set
-	box  *sandbox.Box
+	tree    *Tree
+	set     *Set
+	box     *sandbox.Box
+	changes map[string]Change // by cleaned path
+	changed []string
+	folders map[string]bool // folders that the set's files lie in
+
+	mu      sync.Mutex
+	view    *sandbox.View // what programs see; nil until the first run
+	cleanup []func()
+	closed  bool
 }
 
-// Stage lays set over the tree; an empty set gives the tree as it is.
+// Stage lays set over the tree; an empty set gives the tree as it is. The
+// caller closes it, before the tree.
 func (t *Tree) Stage(ctx context.Context, set *Set, box *sandbox.Box) (*Stage, error) {
-	return &Stage{tree: t, set: set, box: box}, nil
+	s := &Stage{tree: t, set: set, box: box, changes: map[string]Change{}, folders: map[string]bool{}}
+	s.index()
+	if box != nil && box.Tier() != sandbox.Bubblewrap {
+		// Programs run in the copy, so its place must be known before they do.
+		view, err := s.copied(ctx)
+		if err != nil {
+			return nil, s.failed(err)
+		}
+		s.view = view
+	}
+	return s, nil
+}
+
+// failed closes the stage after an error, which it returns.
+func (s *Stage) failed(err error) error {
+	for _, f := range s.cleanup {
+		f()
+	}
+	return err
 }
 
 // Root returns the absolute path at which programs in the sandbox see the
 // tree, and which they print.
-func (s *Stage) Root() string { return s.tree.Root() }
+func (s *Stage) Root() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.view != nil && s.view.Copy != "" && s.box.Tier() != sandbox.Bubblewrap {
+		return s.view.Copy
+	}
+	return s.tree.Root()
+}
 
 // Set returns the changes; nobody may alter them.
 func (s *Stage) Set() *Set { return s.set }
 
-// Read, Kind and List are the tree's, with the changes laid over.
-func (s *Stage) Read(rel string) ([]byte, error) {
-	for _, c := range s.set.Changes {
-		if c.Path == rel && !c.Delete {
-			return c.Content, nil
-		}
-	}
-	return s.tree.Read(rel)
-}
-
-// Kind tells what lies at rel, see Tree.Kind.
-func (s *Stage) Kind(rel string) string { return s.tree.Kind(rel) }
-
-// List walks the stage, see Tree.List.
-func (s *Stage) List(ctx context.Context, o ListOptions) (*Listing, error) {
-	return s.tree.List(ctx, o)
-}
+// Changed returns the paths of the set: files made, changed or deleted, sorted.
+func (s *Stage) Changed() []string { return slices.Clone(s.changed) }
 
 // Cache returns the absolute path, the same inside the sandbox and outside, of
 // a folder that programs of this project may write and that is kept between
@@ -62,10 +89,57 @@ func (s *Stage) Getenv(key string) string { return s.box.Getenv(key) }
 func (s *Stage) Box() *sandbox.Box { return s.box }
 
 // Run runs a program in the sandbox, in the staged tree. What it writes there
-// is gone when it ends.
+// is gone when it ends (see Stage for where overlays don't work). Errors and
+// result are those of sandbox.Box.Run, or of making the stage.
 func (s *Stage) Run(ctx context.Context, c sandbox.Command) (process.Result, error) {
-	return s.box.Run(ctx, sandbox.View{Root: s.tree.Root()}, c)
+	view, err := s.ready(ctx, false)
+	if err != nil {
+		return process.Result{Code: -1}, err
+	}
+	r, err := s.box.Run(ctx, view, c)
+	if fault.CodeOf(err) != sandbox.CodeOverlay {
+		return r, err
+	}
+	// This tree can't lie under an overlay: it holds cf's own cache folder, say,
+	// or its file system forbids it.
+	if view, err = s.ready(ctx, true); err != nil {
+		return process.Result{Code: -1}, err
+	}
+	return s.box.Run(ctx, view, c)
 }
 
-// Close frees what the stage holds on disk.
-func (s *Stage) Close() error { return nil }
+// ready returns what programs see, made at the first call; asCopy replaces an
+// overlay that does not work.
+func (s *Stage) ready(ctx context.Context, asCopy bool) (sandbox.View, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return sandbox.View{}, fault.New(fault.Failed, CodeClosed, "the stage is closed").On("run in", quote(s.tree.Root()))
+	case s.view != nil && (s.view.Copy != "" || !asCopy):
+		return *s.view, nil
+	}
+	make := s.layered
+	if asCopy || !s.box.Overlays() {
+		make = s.copied
+	}
+	view, err := make(ctx)
+	if err != nil {
+		return sandbox.View{}, err
+	}
+	s.view = view
+	return *view, nil
+}
+
+// Close frees what the stage holds on disk. No Run may be under way.
+func (s *Stage) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		for _, f := range s.cleanup {
+			f()
+		}
+	}
+	s.closed = true
+	return nil
+}

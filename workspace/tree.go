@@ -43,6 +43,7 @@ const (
 	CodeBinary     = "binary-file"        // not text
 	CodeUnreadable = "file-unreadable"    // permissions, input/output errors
 	CodeNoState    = "no-state-folder"    // .cf can't be made
+	CodeClosed     = "stage-closed"       // a Stage was used after Close
 )
 
 // Tree is the user's folder. Its methods are safe for concurrent use.

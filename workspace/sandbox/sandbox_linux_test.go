@@ -1,0 +1,111 @@
+package sandbox_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/process"
+	"github.com/bitactor/cf/workspace/sandbox"
+)
+
+func TestMain(m *testing.M) {
+	sandbox.Main()
+	os.Exit(m.Run())
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// folder returns a new folder, without symbolic links in its path.
+func folder(t testing.TB) string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	must(t, err)
+	return dir
+}
+
+func open(t testing.TB, env ...string) *sandbox.Box {
+	t.Helper()
+	b, err := sandbox.Open(t.Context(), sandbox.Options{Environ: process.Setenv(os.Environ(), env...), Cache: folder(t)})
+	must(t, err)
+	return b
+}
+
+// brokenBwrap returns a PATH variable whose bwrap fails, as where user
+// namespaces are forbidden.
+func brokenBwrap(t testing.TB) string {
+	t.Helper()
+	dir := folder(t)
+	must(t, os.Symlink("/bin/false", filepath.Join(dir, "bwrap")))
+	return "PATH=" + dir + ":" + os.Getenv("PATH")
+}
+
+// Every toolchain that the checkers use starts in both tiers.
+func TestToolchainsRun(t *testing.T) {
+	for _, env := range [][]string{nil, {brokenBwrap(t)}} {
+		b := open(t, env...)
+		t.Run(string(b.Tier()), func(t *testing.T) {
+			root := folder(t)
+			must(t, os.WriteFile(filepath.Join(root, "main.c"), []byte("#include <stdio.h>\nint main(void) { puts(\"compiled\"); }\n"), 0o644))
+			must(t, os.WriteFile(filepath.Join(root, "main.go"), []byte("package main\n\nfunc main() {}\n"), 0o644))
+			cache, err := b.Cache(root, "go")
+			must(t, err)
+			for _, c := range []struct {
+				program string
+				args    []string
+				want    string
+			}{
+				{"gcc", []string{"-o", "/dev/null", "main.c", "-v"}, "cc1"},
+				{"go", []string{"list", "main.go"}, "command-line-arguments"},
+				{"python3", []string{"-c", "print(6 * 7)"}, "42"},
+				{"elixir", []string{"-e", "IO.puts(6 * 7)"}, "42"},
+				{"erl", []string{"-noshell", "-eval", "io:format(\"~b~n\", [6 * 7]), halt()."}, "42"},
+				{"sh", []string{"-c", "echo $((6 * 7))"}, "42"},
+			} {
+				if _, err := b.Look(c.program); err != nil {
+					t.Logf("not installed here: %s", c.program)
+					continue
+				}
+				r, err := b.Run(t.Context(), sandbox.View{Root: root}, sandbox.Command{Program: c.program, Args: c.args, Env: []string{"GOCACHE=" + cache}})
+				if out := r.Stdout.String() + r.Stderr.String(); err != nil || !strings.Contains(out, c.want) {
+					t.Errorf("%s: %v: %s", c.program, err, out)
+				}
+			}
+		})
+	}
+}
+
+func TestFailures(t *testing.T) {
+	b := open(t)
+	root := folder(t)
+	must(t, os.WriteFile(filepath.Join(root, "own"), []byte("#!/bin/sh\n"), 0o755))
+	must(t, os.Mkdir(filepath.Join(root, "bin"), 0o755))
+	for name, tt := range map[string]struct {
+		c      sandbox.Command
+		code   string
+		status int
+	}{
+		"status":           {sandbox.Command{Program: "sh", Args: []string{"-c", "exit 7"}}, process.CodeExit, 7},
+		"signal":           {sandbox.Command{Program: "sh", Args: []string{"-c", "kill -SEGV $$"}}, process.CodeExit, -1},
+		"missing":          {sandbox.Command{Program: "no-such-program"}, process.CodeNotFound, -1},
+		"from the tree":    {sandbox.Command{Program: filepath.Join(root, "own")}, sandbox.CodeInTree, -1},
+		"folder outside":   {sandbox.Command{Program: "true", Dir: "../x"}, sandbox.CodePolicy, -1},
+		"home shown":       {sandbox.Command{Program: "true", ReadOnly: []string{os.Getenv("HOME")}}, sandbox.CodePolicy, -1},
+		"everything shown": {sandbox.Command{Program: "true", ReadOnly: []string{"/"}}, sandbox.CodePolicy, -1},
+	} {
+		r, err := b.Run(t.Context(), sandbox.View{Root: root}, tt.c)
+		if fault.CodeOf(err) != tt.code || r.Code != tt.status {
+			t.Errorf("%s: code %d, %v", name, r.Code, err)
+		}
+	}
+	if _, err := b.Run(t.Context(), sandbox.View{Root: "/"}, sandbox.Command{Program: "/bin/true"}); fault.CodeOf(err) != sandbox.CodePolicy {
+		t.Errorf("the whole machine as the tree: %v", err)
+	}
+}

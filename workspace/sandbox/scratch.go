@@ -1,0 +1,93 @@
+package sandbox
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/bitactor/cf/process"
+)
+
+// scratchMark is between the fields of a scratch folder's name: the pid of the
+// cf that made it, a hash-free form of its start time, and a random part.
+const scratchMark = "."
+
+// scratch is the folder of one run, with everything that is thrown away after.
+type scratch string
+
+func (s scratch) at(name string) string { return filepath.Join(string(s), name) }
+
+// file writes a file and returns it, to be read from its start.
+func (s scratch) file(name string, content []byte) (*os.File, error) {
+	if err := os.WriteFile(s.at(name), content, 0o600); err != nil {
+		return nil, err
+	}
+	return os.Open(s.at(name))
+}
+
+// newScratch makes the folder of a run and those in it.
+func newScratch(cache string, names ...string) (scratch, error) {
+	dir := filepath.Join(cache, "run")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	start, err := process.StartTime(os.Getpid())
+	if err != nil {
+		return "", err
+	}
+	name := fmt.Sprintf("%d%s%s%s*", os.Getpid(), scratchMark, flat(start), scratchMark)
+	made, err := os.MkdirTemp(dir, name)
+	if err != nil {
+		return "", err
+	}
+	s := scratch(made)
+	for _, n := range names {
+		if err := os.Mkdir(s.at(n), 0o700); err != nil {
+			return "", err
+		}
+	}
+	return s, nil
+}
+
+// flat makes a start time fit for a file name.
+func flat(start string) string {
+	return strings.NewReplacer("/", "-", " ", "-", scratchMark, "-").Replace(start)
+}
+
+func (s scratch) remove() { removeAll(string(s)) }
+
+// removeAll deletes a folder whose owner may have made folders in it that can't
+// be entered, as overlayfs does with its own (work/work has mode 0).
+func removeAll(dir string) {
+	if os.RemoveAll(dir) == nil {
+		return
+	}
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() {
+			_ = os.Chmod(path, 0o700) // before it is read; a link is no folder
+		}
+		return nil
+	})
+	_ = os.RemoveAll(dir)
+}
+
+// sweep deletes the scratch folders of a cf that is gone, as after SIGKILL.
+func sweep(cache string) {
+	entries, err := os.ReadDir(filepath.Join(cache, "run"))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		fields := strings.Split(e.Name(), scratchMark)
+		pid, err := strconv.Atoi(fields[0])
+		if err != nil || len(fields) != 3 {
+			continue
+		}
+		if start, err := process.StartTime(pid); err != nil || flat(start) != fields[1] {
+			removeAll(filepath.Join(cache, "run", e.Name()))
+		}
+	}
+}
