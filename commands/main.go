@@ -17,13 +17,11 @@ import (
 
 	"github.com/bitactor/cf/commands/view"
 	"github.com/bitactor/cf/fault"
-	"github.com/bitactor/cf/workspace/sandbox"
 )
 
 // Main runs cf and returns its exit code. The first SIGINT, SIGTERM or SIGHUP
 // cancels the work and lets it clean up; the second ends the process at once.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	sandbox.Main() // where this process was started as a sandbox's init
 	return run(args, realEnv(stdin, stdout, stderr), notify)
 }
 

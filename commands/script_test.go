@@ -17,7 +17,6 @@ import (
 	"testing"
 
 	"github.com/bitactor/cf/llm/llmtest"
-	"github.com/bitactor/cf/workspace/sandbox"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 )
@@ -26,7 +25,6 @@ const scriptDir = "../testdata/script"
 
 // TestMain lets scripts run this test binary as cf, so that coverage counts.
 func TestMain(m *testing.M) {
-	sandbox.Main()
 	testscript.Main(m, map[string]func(){
 		"cf":      func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 		"stuckcf": stuckMain,

@@ -16,11 +16,6 @@ import (
 	"github.com/bitactor/cf/workspace/sandbox"
 )
 
-func TestMain(m *testing.M) {
-	sandbox.Main()
-	os.Exit(m.Run())
-}
-
 func openBox(t testing.TB, off bool) *sandbox.Box {
 	t.Helper()
 	cache, err := filepath.EvalSymlinks(t.TempDir())

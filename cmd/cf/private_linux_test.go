@@ -23,13 +23,11 @@ import (
 	"github.com/bitactor/cf/llm/embedded"
 	"github.com/bitactor/cf/llm/llmtest"
 	"github.com/bitactor/cf/process"
-	"github.com/bitactor/cf/workspace/sandbox"
 )
 
 // The test binary is cf, or the Ollama of the private server, by the name it is
 // called by.
 func TestMain(m *testing.M) {
-	sandbox.Main()
 	switch filepath.Base(os.Args[0]) {
 	case "cf":
 		os.Exit(commands.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))

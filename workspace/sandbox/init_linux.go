@@ -14,10 +14,12 @@ import (
 	"github.com/bitactor/cf/process"
 )
 
-// Main is the other half of this package: where the process was started as the
-// init of a sandbox it does that work and ends the process, else it returns at
-// once. Call it first in main, and in TestMain of packages that run programs.
-func Main() {
+// init is the other half of this package: where the process was started as the
+// init of a sandbox, it does that work and ends the process. It stands here, and
+// not in main, so that no program or test that uses a Box can forget it and run
+// itself again and again; and so that little else of cf is initialised first.
+// For every other process it is one comparison.
+func init() {
 	if len(os.Args) != 2 {
 		return
 	}

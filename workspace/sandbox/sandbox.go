@@ -16,7 +16,7 @@
 //  5. A limit that ends a run has a fault code of its own.
 //
 // How a run goes (bubblewrap tier): cf starts itself again, in new user and
-// mount namespaces, as an init (see Main). The init mounts an overlay of the
+// mount namespaces, as an init (init_linux.go). The init mounts an overlay of the
 // tree on a scratch folder, takes the deleted files out, sets the limits and
 // starts bwrap, which shows that overlay at the tree's own path beside the
 // toolchains; it reaps whatever is left and writes down how the program ended.

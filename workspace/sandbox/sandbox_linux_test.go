@@ -11,11 +11,6 @@ import (
 	"github.com/bitactor/cf/workspace/sandbox"
 )
 
-func TestMain(m *testing.M) {
-	sandbox.Main()
-	os.Exit(m.Run())
-}
-
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {

@@ -17,9 +17,6 @@ type finding struct {
 	Overlay bool
 }
 
-// Main does nothing on this system: a sandbox's init exists on Linux alone.
-func Main() {}
-
 func detect(context.Context, Options) (finding, error) {
 	return finding{Tier: None, Why: "there is no isolation for this system yet"}, nil
 }
