@@ -14,7 +14,7 @@ type FileState string
 
 // The states of a changed file.
 const (
-	Tested     FileState = "tested"        // tests passed and ran changed lines of it
+	Tested     FileState = "tested" // tests passed and ran changed lines of it
 	Unmeasured FileState = "tests passed, coverage unknown"
 	Compiled   FileState = "compiled only" // no test ran a changed line of it
 	Checked    FileState = "checked"       // its kind has no tests

@@ -35,7 +35,9 @@ type Request struct {
 	Only []string
 }
 
-func (r *Request) touches(file string) bool { return r.Changed == nil || slices.Contains(r.Changed, file) }
+func (r *Request) touches(file string) bool {
+	return r.Changed == nil || slices.Contains(r.Changed, file)
+}
 
 func (r *Request) setDefaults() {
 	if r.Events == nil {

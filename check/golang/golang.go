@@ -1,0 +1,228 @@
+// Package golang checks Go: syntax, form, types, vet and tests, with the go
+// command of this machine.
+//
+// It must never let the go command fetch anything, change go.mod, run version
+// control, use the user's build cache, or write outside cf's own folders.
+//
+// Invariants:
+//  1. The go command runs without network (GOPROXY=off), with the toolchain that
+//     is there (GOTOOLCHAIN=local), a read-only module cache and a build cache
+//     of cf's own; flags and settings of the user's environment do not reach it.
+//  2. A package that can't be loaded, because it imports what is not there, is a
+//     finding and keeps only itself and its importers from being compiled.
+//  3. What is compiled and vetted is what changed and everything in the module
+//     that imports it, directly or not. What is tested is what changed and the
+//     packages that import it directly, in their code or in their tests.
+package golang
+
+import (
+	"context"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/bitactor/cf/check"
+	"github.com/bitactor/cf/check/tool"
+	"github.com/bitactor/cf/workspace/sandbox"
+)
+
+// Name of the checker.
+const Name = "go"
+
+// limits hold for one run of the go command. A first build compiles the
+// standard library too; a big module's tests say more than a megabyte.
+var limits = sandbox.Limits{Wall: 10 * time.Minute, CPU: 30 * time.Minute, OutputBytes: 16 << 20}
+
+// testTimeout is what one package's tests may take, as the go command's
+// -timeout: below Wall, so that the go command says which test hangs.
+const testTimeout = "2m"
+
+// New returns the checker.
+func New() check.Checker { return checker{} }
+
+type checker struct{}
+
+func (checker) Name() string { return Name }
+
+func (checker) Match(file string, _ []byte) bool {
+	switch path.Base(file) {
+	case "go.mod", "go.sum", "go.work", "go.work.sum":
+		return true
+	}
+	return path.Ext(file) == ".go"
+}
+
+func (checker) Markers() []string { return []string{"go.mod"} }
+
+func (checker) Tools() []check.Tool {
+	return []check.Tool{{
+		Program: "go", For: "compile", Needed: true, Version: []string{"version"},
+		Hint: "install Go from go.dev/dl, or apt-get install golang",
+	}}
+}
+
+func (checker) Canaries() []check.Canary {
+	const mod = "module canary\n\ngo 1.21\n"
+	return []check.Canary{
+		{
+			Files: map[string]string{"go.mod": mod, "a.go": "package canary\n\nfunc f() {\n\tvar unused int\n}\n"},
+			File:  "a.go", Line: 4, Code: "unused-variable",
+		},
+		{
+			Files: map[string]string{"go.mod": mod, "a.go": "package canary\n\nfunc f(n int) int {\n\tn = n\n\treturn n\n}\n"},
+			File:  "a.go", Line: 4, Code: "assign",
+		},
+		{
+			Files: map[string]string{"go.mod": mod, "a.go": "package canary\n\nvar  x = 1\n"},
+			File:  "a.go", Line: 3, Code: "gofmt",
+		},
+		{
+			Files: map[string]string{
+				"go.mod": mod, "a.go": "package canary\n\nfunc f() int { return 1 }\n",
+				"a_test.go": "package canary\n\nimport \"testing\"\n\nfunc TestF(t *testing.T) {\n\tif f() != 2 {\n\t\tt.Error(\"planted\")\n\t}\n}\n",
+			},
+			Test: "canary.TestF",
+		},
+	}
+}
+
+// Depends names the folders beside the project that its outcome depends on:
+// those that go.mod puts in the place of modules. A workspace may use any
+// folder of the tree.
+func (checker) Depends(t check.Target) []string {
+	for at := t.Project; ; at = path.Dir(at) {
+		if t.Stage.Kind(path.Join(at, "go.work")) == "file" {
+			return []string{"."}
+		}
+		if at == "." {
+			break
+		}
+	}
+	data, err := t.Stage.Read(path.Join(t.Project, "go.mod"))
+	if err != nil {
+		return nil
+	}
+	return replaced(t.Project, data)
+}
+
+// Check runs the checks, see the package comment.
+func (checker) Check(ctx context.Context, t check.Target) (check.Outcome, error) {
+	s := tool.Begin(t, Name, limits)
+	defer s.Close()
+	s.Testable()
+	program, ok := tool.Look(t.Stage, "go")
+	if !ok {
+		s.Missing(checker{}.Tools()[0])
+		return s.Outcome(), nil
+	}
+	r := &run{Session: s, ctx: ctx, program: program, broken: map[string]bool{}, said: map[fault]bool{}}
+	if err := r.setEnvironment(); err != nil {
+		return s.Outcome(), err
+	}
+	if len(t.Only) == 0 {
+		r.source()
+	}
+	var err error
+	if r.HasFile("go.mod") {
+		err = r.module()
+	} else {
+		err = r.lone()
+	}
+	return s.Outcome(), err
+}
+
+// run is one Check.
+type run struct {
+	*tool.Session
+	ctx     context.Context // of this Check
+	program tool.Program
+	broken  map[string]bool // files with a syntax error, already reported
+	said    map[fault]bool  // errors of the go command so far
+
+	failures int // failed tests so far
+}
+
+// call runs the go command in the project's folder.
+func (r *run) call(step string, args ...string) (out result, ok bool, err error) {
+	res, ok, err := r.Run(r.ctx, tool.Call{
+		Step: step, Tool: "go " + args[0], Program: r.program, Args: args, Dir: r.Target.Project,
+	})
+	if n := res.Stdout.Dropped + res.Stderr.Dropped; ok && n > 0 {
+		r.Gap(check.Gap{What: step, Why: "the output of go " + args[0] + " is too long to be read", Blocks: true})
+	}
+	return result{code: res.Code, stdout: res.Stdout.String(), stderr: res.Stderr.String()}, ok, err
+}
+
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// setEnvironment decides the variables of the go command. Everything that its
+// behaviour depends on is set: the user's own settings belong to other work.
+func (r *run) setEnvironment() error {
+	build, err := r.Target.Stage.Cache("go-build")
+	if err != nil {
+		return err
+	}
+	modules, shown := moduleCache(r.Target.Stage.Getenv)
+	if !shown {
+		if modules, err = r.Target.Stage.Cache("go-mod"); err != nil {
+			return err
+		}
+	} else {
+		r.program.ReadOnly = append(r.program.ReadOnly, modules)
+	}
+	if root := goroot(r.program.Path); root != "" && !tool.Below(root, "/usr", "/opt", "/nix") {
+		r.program.ReadOnly = append(r.program.ReadOnly, root)
+	}
+	mode := "readonly"
+	if r.HasFile("vendor/modules.txt") {
+		mode = "vendor"
+	}
+	r.program.Env = append(r.program.Env,
+		"GOFLAGS=-buildvcs=false -mod="+mode, "GOPROXY=off", "GOTOOLCHAIN=local", "GOENV=off", "GOVCS=*:off",
+		"GOCACHE="+build, "GOMODCACHE="+modules, "GOWORK="+r.workspace(),
+		"GOROOT=", "GOEXPERIMENT=", "GODEBUG=", "GOOS=", "GOARCH=", "GO111MODULE=", "GOPATH=", "GOBIN=", "GOTMPDIR=", "GOINSECURE=", "GOPRIVATE=",
+	)
+	if !r.HasFile("go.mod") {
+		r.program.Env = append(r.program.Env, "GOFLAGS=-buildvcs=false", "GO111MODULE=auto")
+	}
+	return nil
+}
+
+// workspace returns the go.work that holds for the project: one inside the
+// tree, or none. The go command would look above the tree too.
+func (r *run) workspace() string {
+	for at := r.Target.Project; ; at = path.Dir(at) {
+		if rel := path.Join(at, "go.work"); r.Target.Stage.Kind(rel) == "file" {
+			return filepath.Join(r.Target.Stage.Root(), filepath.FromSlash(rel))
+		}
+		if at == "." {
+			return "off"
+		}
+	}
+}
+
+// goroot returns the folder that a go command outside the system's folders
+// belongs to.
+func goroot(program string) string {
+	real, err := filepath.EvalSymlinks(program)
+	if err != nil || filepath.Base(filepath.Dir(real)) != "bin" {
+		return ""
+	}
+	return filepath.Dir(filepath.Dir(real))
+}
+
+// ignoredByGo tells whether the go command passes over a file because of a
+// folder's name (go help packages).
+func ignoredByGo(project, file string) bool {
+	rel := strings.TrimPrefix(file, project+"/")
+	for _, part := range strings.Split(path.Dir(rel), "/") {
+		if part == "testdata" || part != "." && (strings.HasPrefix(part, ".") || strings.HasPrefix(part, "_")) {
+			return true
+		}
+	}
+	return strings.HasPrefix(path.Base(rel), "_") || strings.HasPrefix(path.Base(rel), ".")
+}
