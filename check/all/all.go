@@ -1,0 +1,25 @@
+// Package all is the list of cf's checkers. Who only needs the types of package
+// check does not link them.
+package all
+
+import (
+	"slices"
+
+	"github.com/bitactor/cf/check"
+	"github.com/bitactor/cf/check/beam"
+	"github.com/bitactor/cf/check/data"
+	"github.com/bitactor/cf/check/golang"
+	"github.com/bitactor/cf/check/markdown"
+	"github.com/bitactor/cf/check/workflow"
+)
+
+// All returns the checkers in the order of reports: languages first, then
+// formats. It makes them anew each time; that costs nothing, a checker looks for
+// its tools when it runs.
+func All() []check.Checker {
+	return slices.Concat(
+		[]check.Checker{golang.New(), beam.NewElixir()},
+		data.New(),
+		[]check.Checker{markdown.New(), workflow.New()},
+	)
+}
