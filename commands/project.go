@@ -1,8 +1,9 @@
 package commands
 
 import (
-	"os"
 	"path/filepath"
+
+	"github.com/bitactor/cf/workspace"
 )
 
 // Project is the tree that cf works in.
@@ -11,20 +12,14 @@ type Project struct {
 	Why  string `json:"why"`
 }
 
-// projectOf returns the project that dir belongs to: the nearest folder upwards
-// that holds .cf or .git, else dir itself.
+// projectOf returns the project that dir belongs to, see workspace.Find.
 func projectOf(dir string) Project {
 	if dir == "" {
 		return Project{Why: "the current folder does not exist"}
 	}
-	for at := dir; ; at = filepath.Dir(at) {
-		for _, mark := range []string{".cf", ".git"} {
-			if _, err := os.Lstat(filepath.Join(at, mark)); err == nil {
-				return Project{at, "holds " + mark}
-			}
-		}
-		if at == filepath.Dir(at) {
-			return Project{dir, "the current folder; no .cf or .git above it"}
-		}
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
 	}
+	root, why := workspace.Find(dir)
+	return Project{root, why}
 }

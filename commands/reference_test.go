@@ -61,8 +61,20 @@ func configPage() string {
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | `%s` | %s | %s | %s | %s |\n", k.Name, k.Kind, showValue(k.Default), strings.Join(k.Env, ", "), flag, files, k.Doc)
 	}
+	b.WriteString(checkTablesText)
+	for _, k := range config.CheckKeys() {
+		fmt.Fprintf(&b, "| `%s` | %s | `%s` | %s |\n", k.Name, k.Kind, showValue(k.Default), k.Doc)
+	}
 	return b.String()
 }
+
+// checkTablesText is about the tables of a settings file.
+const checkTablesText = "\n## Checks of your own\n\n" +
+	"A table `[check.NAME]` adds a check, for a language that cf does not know or a rule of your team:\n\n" +
+	"```toml\n[check.tsc]\nrun = [\"npx\", \"tsc\", \"--noEmit\"]\nfiles = [\"*.ts\", \"*.tsx\"]\n```\n\n" +
+	"Both files may hold such tables. Those of a repository run only after `cf trust` has shown them to you and you have\n" +
+	"said yes to that very file: any change of it takes the approval back. A check of yours goes before one of the same\n" +
+	"name in a repository.\n\n| key | type | default | meaning |\n| --- | --- | --- | --- |\n"
 
 func networkPage() string {
 	var b strings.Builder

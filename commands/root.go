@@ -41,6 +41,7 @@ type group struct{ id, title string }
 
 var groups = []group{
 	{"model", "Model work:"},
+	{"changes", "Checks and changes:"},
 	{"sessions", "Sessions and prompts:"},
 	{"machine", "Machine:"},
 	{"other", "Other:"},
@@ -54,6 +55,7 @@ var verbs = []struct {
 }{
 	{"model", newUltrathinkCmd},
 	{"model", newAskCmd},
+	{"changes", newTrustCmd},
 	{"sessions", newSessionCmd},
 	{"sessions", newPromptCmd},
 	{"machine", newSetupCmd},

@@ -47,6 +47,8 @@ var published = []struct {
 	{Removed{}, "cf session rm"},
 	{PromptList{}, "cf prompt list"},
 	{PromptWords{}, "cf prompt show"},
+	{Trust{}, "cf trust: what a repository's checks would run, and whether they may"},
+	{TrustList{}, "cf trust --list"},
 	{Script{}, "cf completion"},
 	{Version{}, "cf version, cf --version"},
 	{helpEvent{}, "cf help, --help"},

@@ -7,11 +7,14 @@
 // Invariants:
 //  1. keys.go holds the one table of keys; everything else is derived from it.
 //  2. A repository's file is untrusted: a key that could name a host, a model,
-//     a secret or what leaves the machine is, there, an unknown key.
+//     a secret or what leaves the machine is, there, an unknown key; the checks
+//     that it brings are kept apart from the user's own.
 //  3. A file is taken whole or not at all; an error names file:line:column.
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
@@ -44,7 +47,18 @@ type Config struct {
 	Offline          bool // contact nothing but the model server
 	Color            string
 
+	Checks []Check    // the user's own
+	Repo   RepoChecks // those of the repository, for who has approved them
+
 	origins map[string]Origin
+}
+
+// RepoChecks are the checks that a repository's file brings. Nothing runs them
+// unless the user has approved the file with this very content.
+type RepoChecks struct {
+	File   string // absolute; "" where there is no such file
+	Hash   string // SHA-256 of its content, in hexadecimal
+	Checks []Check
 }
 
 // Source says which layer a setting came from.
@@ -97,8 +111,10 @@ func Load(s Sources) (*Config, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := c.apply(filepath.Join(s.RepoRoot, RepoFile), data, Repo); err != nil {
-			return nil, err
+		if data != nil {
+			if err := c.apply(filepath.Join(s.RepoRoot, RepoFile), data, Repo); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if s.UserFile != "" {
@@ -131,15 +147,19 @@ func Defaults() *Config {
 }
 
 func (c *Config) apply(file string, data []byte, scope Scope) error {
-	values, err := Parse(file, data, scope)
+	read, err := Parse(file, data, scope)
 	if err != nil {
 		return err
 	}
 	source := FromUser
 	if scope == Repo {
 		source = FromRepo
+		sum := sha256.Sum256(data)
+		c.Repo = RepoChecks{file, hex.EncodeToString(sum[:]), read.Checks}
+	} else {
+		c.Checks = read.Checks
 	}
-	for _, v := range values {
+	for _, v := range read.Settings {
 		v.Key.set(c, v.Value)
 		c.origins[v.Key.Name] = Origin{source, v.Where}
 	}

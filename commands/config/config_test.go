@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -50,6 +51,25 @@ var broken = []struct {
 	{"repo: spelt in capitals", Repo, "HOST = 'http://evil.example'\n"},
 	{"repo: quoted", Repo, "\"ho\\u0073t\" = 'http://evil.example'\n"},
 	{"repo: dotted", Repo, "host.x = 'http://evil.example'\n"},
+	{"check: unknown key", User, "[check.tsc]\nrun = ['npx']\nfiels = ['*.ts']\n"},
+	{"check: no command", User, "seed = 1\n\n[check.tsc]\nfiles = ['*.ts']\n"},
+	{"check: empty command", User, "[check.tsc]\nrun = []\nfiles = ['*.ts']\n"},
+	{"check: no program", User, "[check.tsc]\nrun = ['', 'x']\nfiles = ['*.ts']\n"},
+	{"check: a shell's line", User, "[check.tsc]\nfiles = ['*.ts']\nrun = 'npx tsc'\n"},
+	{"check: numbers", User, "[check.tsc]\nfiles = ['*.ts']\nrun = ['npx', 1]\n"},
+	{"check: no files", User, "[check.tsc]\nrun = ['npx']\n"},
+	{"check: bad pattern", User, "[check.tsc]\nrun = ['npx']\nfiles = ['[']\n"},
+	{"check: bad kind", User, "[check.tsc]\nrun = ['npx']\nfiles = ['*.ts']\n  kind = 'lint'\n"},
+	{"check: bad name", User, "[check.\"../x\"]\nrun = ['npx']\nfiles = ['*.ts']\n"},
+	{"check: name in capitals", User, "seed = 1\n[check.TSC]\nrun = ['npx']\nfiles = ['*.ts']\n"},
+	{"check: NUL", User, "[check.tsc]\nrun = [\"a\\u0000b\"]\nfiles = ['*.ts']\n"},
+	{"check: no name", User, "[check]\nrun = ['npx']\n"},
+	{"check: not a table", User, "check = 3\n"},
+	{"check: array of tables", User, "[[check]]\nrun = ['npx']\n"},
+	{"check: twice", User, "[check.a]\nrun = ['x']\nfiles = ['*']\n[check.a]\nrun = ['y']\n"},
+	{"check: dotted", User, "check.tsc.run = 'x'\n"},
+	{"repo: a check with a host", Repo, "[check.x]\nrun = ['a']\nfiles = ['*']\nhost = 'http://evil.example'\n"},
+	{"repo: a host behind a check", Repo, "[check.x]\nrun = ['a']\nfiles = ['*']\n[host]\nx = 1\n"},
 	{"repo: in a table", Repo, "[x]\nhost = 'http://evil.example'\n"},
 }
 
@@ -229,6 +249,66 @@ func TestSetKeepsEveryOtherByte(t *testing.T) {
 	}
 }
 
+// TestSetBeforeTables: a key that is new goes before the first table, whose it
+// would be otherwise.
+func TestSetBeforeTables(t *testing.T) {
+	const table = "# about it\n[check.tsc] # mine\nrun = ['npx', 'tsc']\nfiles = ['*.ts']\n"
+	for _, tt := range []struct{ text, want string }{
+		{table, "# about it\nseed = 5\n[check.tsc] # mine\nrun = ['npx', 'tsc']\nfiles = ['*.ts']\n"},
+		{"model = 'x'\n  [ check . tsc ]\nrun = ['a']\nfiles = ['b']", "model = 'x'\nseed = 5\n  [ check . tsc ]\nrun = ['a']\nfiles = ['b']"},
+	} {
+		if got, err := Set("f", []byte(tt.text), "seed", "5"); err != nil || string(got) != tt.want {
+			t.Errorf("%v\n%q, want\n%q", err, got, tt.want)
+		}
+	}
+}
+
+func TestChecks(t *testing.T) {
+	text := "seed = 1\n[check.tsc]\nrun = ['npx', 'tsc', '--noEmit']\nfiles = ['*.ts', 'web/*.tsx']\n\n[check.ada]\nrun = ['gnatmake']\nfiles = ['*.adb']\nkind = 'tests'\n"
+	want := []Check{
+		{"ada", []string{"gnatmake"}, []string{"*.adb"}, "tests", "f:6:2"},
+		{"tsc", []string{"npx", "tsc", "--noEmit"}, []string{"*.ts", "web/*.tsx"}, "check", "f:2:2"},
+	}
+	for _, scope := range []Scope{User, Repo} {
+		got, err := Parse("f", []byte(text), scope)
+		if err != nil || !reflect.DeepEqual(got.Checks, want) || len(got.Settings) != 1 {
+			t.Errorf("%s: %+v, %v", scope, got, err)
+		}
+	}
+	many := ""
+	for i := range ChecksMax + 1 {
+		many += fmt.Sprintf("[check.c%d]\nrun = ['x']\nfiles = ['*']\n", i)
+	}
+	if _, err := Parse("f", []byte(many), User); fault.CodeOf(err) != CodeValue {
+		t.Errorf("%d checks: %v", ChecksMax+1, err)
+	}
+}
+
+// TestChecksOfARepositoryStayApart: no file of a repository adds to the checks
+// that run unasked, and any change of the file changes its hash.
+func TestChecksOfARepositoryStayApart(t *testing.T) {
+	dir := t.TempDir()
+	user, repo := filepath.Join(dir, "user.toml"), filepath.Join(dir, RepoFile)
+	const table = "[check.%s]\nrun = ['%s']\nfiles = ['*']\n"
+	hashes := map[string]bool{}
+	for i, text := range []string{fmt.Sprintf(table, "a", "x"), fmt.Sprintf(table, "a", "x") + "#", fmt.Sprintf(table, "mine", "y")} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(repo), 0o700), os.WriteFile(repo, []byte(text), 0o600),
+			os.WriteFile(user, []byte(fmt.Sprintf(table, "mine", "z")), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Load(Sources{UserFile: user, RepoRoot: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(c.Checks) != 1 || c.Checks[0].Run[0] != "z" || len(c.Repo.Checks) != 1 || c.Repo.File != repo {
+			t.Errorf("%+v, %+v", c.Checks, c.Repo)
+		}
+		if hashes[c.Repo.Hash] = true; len(hashes) != i+1 {
+			t.Errorf("the hash of %q is that of another file", text)
+		}
+	}
+}
+
 func TestEditIsWholeOrNothing(t *testing.T) {
 	dir := t.TempDir()
 	real, link := filepath.Join(dir, "real.toml"), filepath.Join(dir, "config.toml")
@@ -291,17 +371,23 @@ func FuzzParseConfig(f *testing.F) {
 	for _, b := range broken {
 		f.Add([]byte(b.text))
 	}
+	f.Add([]byte("seed = 1\n# x\n[check.tsc]\nrun = ['npx', 'tsc']\nfiles = ['*.ts']\nkind = 'tests'\n"))
 	f.Add([]byte("# c\nmodel = 'x' # y\nseed = 0x10\ntemperature = 1\nthink = true\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, scope := range []Scope{User, Repo} {
-			settings, err := Parse("f", data, scope)
+			read, err := Parse("f", data, scope)
 			if err != nil {
 				if fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), "f") {
 					t.Fatalf("%v", err)
 				}
 				continue
 			}
-			for _, s := range settings {
+			for _, c := range read.Checks {
+				if key, why := c.wrong(); why != "" {
+					t.Fatalf("%+v: %s: %s", c, key, why)
+				}
+			}
+			for _, s := range read.Settings {
 				if scope == Repo && s.Key.Scope != Repo {
 					t.Fatalf("a repository set %s", s.Key.Name)
 				}
@@ -314,11 +400,11 @@ func FuzzParseConfig(f *testing.F) {
 		if err != nil {
 			return
 		}
-		settings, err := Parse("f", out, User)
+		read, err := Parse("f", out, User)
 		if err != nil {
 			t.Fatalf("set broke the file: %v\n%q", err, out)
 		}
-		for _, s := range settings {
+		for _, s := range read.Settings {
 			if s.Key.Name == "model" && s.Value != "a\"b" {
 				t.Fatalf("set %q", s.Value)
 			}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/bitactor/cf/fault"
@@ -24,9 +25,15 @@ type Setting struct {
 	Where string // file:line:column
 }
 
+// File is what a config file holds.
+type File struct {
+	Settings []Setting // in the table's order
+	Checks   []Check   // by name
+}
+
 // Parse reads a config file in which keys of the given scope are allowed; file
-// is its name in errors. The settings come in the table's order.
-func Parse(file string, data []byte, scope Scope) ([]Setting, error) {
+// is its name in errors.
+func Parse(file string, data []byte, scope Scope) (*File, error) {
 	if len(data) > MaxFileBytes {
 		return nil, tooBig(file)
 	}
@@ -37,7 +44,7 @@ func Parse(file string, data []byte, scope Scope) ([]Setting, error) {
 		return nil, explain(file, data, scope, err)
 	}
 	places := locate(data)
-	var settings []Setting
+	out := &File{}
 	for i, k := range allowed {
 		field := target.Elem().Field(i)
 		if field.IsNil() {
@@ -49,9 +56,21 @@ func Parse(file string, data []byte, scope Scope) ([]Setting, error) {
 		if err != nil {
 			return nil, fault.New(fault.Usage, CodeValue, "%w", err).On("config", where)
 		}
-		settings = append(settings, Setting{k, v, where})
+		out.Settings = append(out.Settings, Setting{k, v, where})
 	}
-	return settings, nil
+	tables := map[string][]any{}
+	for entries := target.Elem().Field(len(allowed)).MapRange(); entries.Next(); {
+		values := make([]any, len(checkKeys))
+		for i := range checkKeys {
+			if v := entries.Value().Field(i); !v.IsNil() {
+				values[i] = v.Elem().Interface()
+			}
+		}
+		tables[entries.Key().String()] = values
+	}
+	var err error
+	out.Checks, err = readChecks(file, tables, places)
+	return out, err
 }
 
 func allowedKeys(scope Scope) []Key {
@@ -64,9 +83,15 @@ func allowedKeys(scope Scope) []Key {
 	return out
 }
 
-// structOf builds the struct type that holds exactly these keys, so that the
-// strict decoder rejects every other one with its position.
+// structOf builds the struct type that holds exactly these keys and the check
+// tables, so that the strict decoder rejects every other one with its position.
 func structOf(allowed []Key) reflect.Type {
+	return reflect.StructOf(append(fieldsOf(allowed), reflect.StructField{
+		Name: "Check", Type: reflect.MapOf(reflect.TypeFor[string](), reflect.StructOf(fieldsOf(checkKeys))), Tag: `toml:"check"`,
+	}))
+}
+
+func fieldsOf(allowed []Key) []reflect.StructField {
 	fields := make([]reflect.StructField, len(allowed))
 	for i, k := range allowed {
 		var zero any = ""
@@ -77,6 +102,8 @@ func structOf(allowed []Key) reflect.Type {
 			zero = int64(0)
 		case Number:
 			zero = float64(0)
+		case List:
+			zero = []string(nil)
 		}
 		fields[i] = reflect.StructField{
 			Name: fmt.Sprintf("K%d", i),
@@ -84,7 +111,7 @@ func structOf(allowed []Key) reflect.Type {
 			Tag:  reflect.StructTag(fmt.Sprintf(`toml:"%s"`, k.Name)),
 		}
 	}
-	return reflect.StructOf(fields)
+	return fields
 }
 
 // explain turns the decoder's error into one with file:line:column.
@@ -101,8 +128,15 @@ func explain(file string, data []byte, scope Scope, err error) error {
 	}
 	line, column := decode.Position()
 	reason := strings.TrimPrefix(decode.Error(), "toml: ")
+	if strings.Contains(reason, "struct {") { // the library speaks of our types
+		reason = "checks are tables [check.NAME] with the keys " + strings.Join(names(checkKeys), ", ")
+	}
 	for name, at := range locate(data) {
 		k, known := Find(name)
+		if parts := strings.Split(name, "."); len(parts) == 3 && parts[0] == "check" {
+			k, known = findIn(checkKeys, parts[2])
+			k.Name = name
+		}
 		if known && at.line == line && column > at.column { // at the value, not at the key
 			return fault.New(fault.Usage, CodeValue, "%s is %s", k.Name, article(k.Kind)).On("config", position(file, line, column))
 		}
@@ -110,10 +144,21 @@ func explain(file string, data []byte, scope Scope, err error) error {
 	return fault.New(fault.Usage, CodeFile, "%s", reason).On("config", position(file, line, column))
 }
 
+func findIn(table []Key, name string) (Key, bool) {
+	i := slices.IndexFunc(table, func(k Key) bool { return k.Name == name })
+	if i < 0 {
+		return Key{}, false
+	}
+	return table[i], true
+}
+
 func unknownKey(where, name string, scope Scope) error {
 	e := fault.New(fault.Usage, CodeKey, "unknown key %q", name).On("config", where)
 	if k, known := Find(name); known && k.Scope != Repo && scope == Repo {
 		return e.Hint(fmt.Sprintf("a repository's file may not set %s; put it into your own file: cf config set %s VALUE", name, name))
+	}
+	if parts := strings.Split(name, "."); len(parts) == 3 && parts[0] == "check" {
+		return e.Hint("a table [check.NAME] has the keys " + strings.Join(names(checkKeys), ", "))
 	}
 	if near := Nearest(name, names(allowedKeys(scope))); near != "" {
 		return e.Hint(fmt.Sprintf("did you mean %q?", near))
@@ -135,30 +180,45 @@ type place struct {
 	start, end   int // bytes of the value
 }
 
-// locate finds the top-level keys of a TOML text, as far as it is valid.
+// locate finds the keys of a TOML text, as far as it is valid: those of the top
+// level by their first word, those of tables by their whole path ("check.x.run"),
+// and the tables themselves.
 func locate(data []byte) map[string]place {
 	places := map[string]place{}
 	var p unstable.Parser
 	p.Reset(data)
-	top := true
+	table := ""
 	for p.NextExpression() {
 		e := p.Expression()
-		if e.Kind != unstable.KeyValue {
-			top = top && e.Kind == unstable.Comment
+		if e.Kind != unstable.KeyValue && e.Kind != unstable.Table && e.Kind != unstable.ArrayTable {
 			continue
 		}
-		key := e.Key()
-		if !key.Next() || !top {
+		var words []string
+		var at unstable.Position
+		for key := e.Key(); key.Next(); {
+			if len(words) == 0 {
+				at = p.Shape(key.Node().Raw).Start
+			}
+			words = append(words, strings.ToLower(string(key.Node().Data)))
+		}
+		if len(words) == 0 {
 			continue
 		}
-		node := key.Node()
-		name := string(node.Data)
-		at := p.Shape(node.Raw).Start
 		pl := place{line: at.Line, column: at.Column}
+		if e.Kind != unstable.KeyValue {
+			table = strings.Join(words, ".")
+			places[table] = pl
+			continue
+		}
 		if v := e.Value(); v != nil && v.Raw.Length > 0 {
 			pl.start, pl.end = int(v.Raw.Offset), int(v.Raw.Offset+v.Raw.Length)
 		}
-		places[strings.ToLower(name)] = pl
+		if table == "" {
+			places[words[0]] = pl
+		}
+		if whole := strings.Join(append([]string{table}, words...), "."); len(words) > 1 || table != "" {
+			places[strings.TrimPrefix(whole, ".")] = pl
+		}
 	}
 	return places
 }

@@ -26,6 +26,7 @@ const (
 	Bool   Kind = "boolean"
 	Int    Kind = "integer"
 	Number Kind = "number"
+	List   Kind = "array of strings" // of check tables only
 )
 
 // Key describes one setting.
@@ -181,6 +182,8 @@ func article(k Kind) string {
 	switch k {
 	case Int:
 		return "an integer"
+	case List:
+		return "an array of strings"
 	case Bool:
 		return "true or false"
 	default:

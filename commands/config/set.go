@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/bitactor/cf/fault"
+	"github.com/pelletier/go-toml/v2/unstable"
 )
 
 // Set returns data, the text of a user's file, with key set to the value given
@@ -30,22 +31,40 @@ func Set(file string, data []byte, key, text string) ([]byte, error) {
 	if at, present := locate(data)[key]; present && at.end > at.start {
 		out = append(append(append(out, data[:at.start]...), value...), data[at.end:]...)
 	} else {
-		out = append(out, data...)
+		end := topEnd(data)
+		out = append(out, data[:end]...)
 		if len(out) > 0 && !bytes.HasSuffix(out, []byte("\n")) {
 			out = append(out, '\n')
 		}
-		out = fmt.Appendf(out, "%s = %s\n", key, value)
+		out = append(fmt.Appendf(out, "%s = %s\n", key, value), data[end:]...)
 	}
-	settings, err := Parse(file, out, User)
+	read, err := Parse(file, out, User)
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range settings {
+	for _, s := range read.Settings {
 		if s.Key.Name == key && s.Value == v {
 			return out, nil
 		}
 	}
 	return nil, fault.New(fault.Failed, CodeFile, "can't set %s without breaking the file", key).On("config", file)
+}
+
+// topEnd returns where the keys of the top level end: before the first table, or
+// at the end of the text.
+func topEnd(data []byte) int {
+	var p unstable.Parser
+	p.Reset(data)
+	for p.NextExpression() {
+		if e := p.Expression(); e.Kind == unstable.Table || e.Kind == unstable.ArrayTable {
+			key := e.Key()
+			if !key.Next() {
+				break
+			}
+			return bytes.LastIndexByte(data[:key.Node().Raw.Offset], '\n') + 1
+		}
+	}
+	return len(data)
 }
 
 // encode writes a TOML value.

@@ -162,8 +162,15 @@ func TestGitsOwnDiffsApply(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	flags := [][]string{
-		{}, {"-M"}, {"-C", "--find-copies-harder"}, {"--no-prefix"}, {"--src-prefix=i/", "--dst-prefix=w/"},
-		{"-U0"}, {"-U1", "-M30%"}, {"--full-index"}, {"-W"},
+		{},
+		{"-M"},
+		{"-C", "--find-copies-harder"},
+		{"--no-prefix"},
+		{"--src-prefix=i/", "--dst-prefix=w/"},
+		{"-U0"},
+		{"-U1", "-M30%"},
+		{"--full-index"},
+		{"-W"},
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		before := drawTree(t, "before")
