@@ -125,10 +125,10 @@ func Write(t testing.TB, file, text string, changed time.Time) {
 }
 
 // Canaries fails the test unless checker reports each of its canaries.
-func Canaries(t *testing.T, checker check.Checker) {
+func Canaries(t *testing.T, checker check.Checker, options ...Option) {
 	t.Helper()
 	for i, c := range checker.Canaries() {
-		out := Check(t, checker, c.Files)
+		out := Check(t, checker, c.Files, options...)
 		found := slices.ContainsFunc(out.Diagnostics, func(d check.Diagnostic) bool {
 			return d.File == c.File && d.Line == c.Line && d.Code == c.Code
 		})
@@ -260,8 +260,21 @@ func PathWith(t testing.TB, without []string, scripts map[string]string) string 
 			}
 		}
 	}
+	write(t, dir, scripts)
+	return dir
+}
+
+// Programs returns a folder for a PATH that holds the scripts (name to text).
+func Programs(t testing.TB, scripts map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, dir, scripts)
+	return dir
+}
+
+func write(t testing.TB, dir string, scripts map[string]string) {
+	t.Helper()
 	for name, text := range scripts {
 		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755))
 	}
-	return dir
 }

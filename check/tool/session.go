@@ -134,7 +134,7 @@ func (s *Session) Gap(g check.Gap) {
 // Diagnose adds d, once, under the checker's name. A diagnostic without a line
 // but with a column loses the column.
 func (s *Session) Diagnose(d check.Diagnostic) {
-	d.Checker, d.Message, d.Code = s.checker, Message(d.Message), Line(d.Code)
+	d.Checker, d.Message, d.Code = s.checker, Message(s.relative(d.Message)), Line(d.Code)
 	d.Line, d.Column = max(d.Line, 0), max(d.Column, 0)
 	if d.Line == 0 {
 		d.Column = 0
@@ -148,6 +148,11 @@ func (s *Session) Diagnose(d check.Diagnostic) {
 	}
 }
 
+// relative takes the root out of the paths in a text.
+func (s *Session) relative(text string) string {
+	return strings.ReplaceAll(text, s.Target.Stage.Root()+string(filepath.Separator), "")
+}
+
 // Test adds a test that ran. A name that was there before gets a number, so
 // that no result hides another.
 func (s *Session) Test(t check.Test) {
@@ -155,7 +160,7 @@ func (s *Session) Test(t check.Test) {
 		s.Gap(check.Gap{What: "tests", Why: fmt.Sprintf("more than %d tests: the rest is not listed", TestsMax)})
 		return
 	}
-	t.Name, t.Output = Line(t.Name), Output(t.Output)
+	t.Name, t.Output = Line(t.Name), Output(s.relative(t.Output))
 	s.out.Tests = append(s.out.Tests, t)
 }
 
