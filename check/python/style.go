@@ -52,13 +52,9 @@ func (r *run) style(ctx context.Context) error {
 	return nil
 }
 
-// ruff returns the virtual environment's ruff, else the PATH's.
+// ruff returns the PATH's ruff; a virtual environment's is not run, as its
+// interpreter is not. pyenv's shim stands for that beside the interpreter.
 func (r *run) ruff() (tool.Program, bool) {
-	for _, site := range r.python.sites { // ENV/lib/pythonX.Y/site-packages
-		if p, found := tool.Look(r.Target.Stage, filepath.Join(site, "..", "..", "..", "bin", "ruff")); found {
-			return p, true
-		}
-	}
 	p, found := tool.Look(r.Target.Stage, "ruff")
 	if found && filepath.Base(filepath.Dir(p.Path)) == "shims" {
 		return tool.Look(r.Target.Stage, filepath.Join(filepath.Dir(r.python.Path), "ruff"))

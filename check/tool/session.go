@@ -97,8 +97,11 @@ func (s *Session) Run(ctx context.Context, c Call) (process.Result, bool, error)
 }
 
 func notStarted(err error) bool {
-	code := fault.CodeOf(err)
-	return err != nil && (code == process.CodeNotFound || code == process.CodeStart)
+	switch fault.CodeOf(err) {
+	case process.CodeNotFound, process.CodeStart, sandbox.CodeInTree, sandbox.CodePolicy, sandbox.CodeOverlay:
+		return true
+	}
+	return false
 }
 
 // cut reports a program that a limit or a signal ended. That is no finding: a
