@@ -100,12 +100,26 @@ func (s *Store) Approve(a Approval) error {
 		err = os.MkdirAll(s.dir, 0o700)
 	}
 	if err == nil {
-		err = renameio.WriteFile(s.file(a.Root), append(text, '\n'), 0o600)
+		err = write(s.file(a.Root), append(text, '\n'))
 	}
 	if err != nil {
 		return record(s.file(a.Root), err)
 	}
 	return nil
+}
+
+// write replaces a record in one step. WriteFile of renameio would give it the
+// mode of the one before, which may be the reason to write it anew.
+func write(name string, text []byte) error {
+	f, err := renameio.NewPendingFile(name, renameio.WithPermissions(0o600), renameio.WithTempDir(filepath.Dir(name)))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Cleanup() }() // does nothing once the file is in its place
+	if _, err := f.Write(text); err != nil {
+		return err
+	}
+	return f.CloseAtomicallyReplace()
 }
 
 // Revoke takes the approval of root back and tells whether there was one.

@@ -83,6 +83,15 @@ func TestRecordsOfOthersCountForNothing(t *testing.T) {
 			if ok, err := s.Allows("/p", "1"); ok || fault.CodeOf(err) != CodeRecord {
 				t.Errorf("Allows = %v, %v", ok, err)
 			}
+			if name == "a folder" {
+				return
+			}
+			if err := s.Approve(good); err != nil { // approved anew, the record is the user's own again
+				t.Error(err)
+			}
+			if ok, err := s.Allows("/p", "1"); !ok || err != nil {
+				t.Errorf("Allows = %v, %v", ok, err)
+			}
 		})
 	}
 }
