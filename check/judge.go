@@ -191,7 +191,7 @@ func (v *Verdict) files(now *Report, change Change) {
 		}
 		best := FileVerdict{File: f.Path, State: Unchecked, Why: "no checker knows this kind of file"}
 		for _, p := range now.Parts {
-			if !slices.Contains(p.Files, f.Path) {
+			if p.whole && best.State != Unchecked || !p.whole && !slices.Contains(p.Files, f.Path) {
 				continue
 			}
 			if fv := p.file(f, now.Tests); best.State == Unchecked || rank(fv.State) < rank(best.State) {
