@@ -19,6 +19,7 @@ import (
 	"embed"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/bitactor/cf/check"
@@ -88,4 +89,28 @@ func below(dir, file string) string {
 // finished tells whether a report has its last record.
 func finished(records []tool.Record) bool {
 	return len(records) > 0 && records[len(records)-1].Kind == "done"
+}
+
+// tested takes tests and executed lines from a report.
+func tested(s *tool.Session, records []tool.Record) {
+	for _, m := range records {
+		switch m.Kind {
+		case "test":
+			file, _ := s.Rel(s.Target.Project, m.Field(2)) // a test may be from elsewhere
+			s.Test(check.Test{State: check.TestState(m.Field(0)), Name: m.Field(1), File: file, Line: m.Number(3), Output: m.Field(4)})
+		case "lines":
+			if file, inside := s.Rel(s.Target.Project, m.Field(0)); inside {
+				executed(s, file, m.Field(1), true)
+				executed(s, file, m.Field(2), false)
+			}
+		}
+	}
+}
+
+func executed(s *tool.Session, file, numbers string, hit bool) {
+	for _, n := range strings.Fields(numbers) {
+		if line, err := strconv.Atoi(n); err == nil && line > 0 {
+			s.Executed(file, line, hit)
+		}
+	}
 }

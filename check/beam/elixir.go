@@ -38,8 +38,8 @@ func (*elixir) Markers() []string { return []string{"mix.exs"} }
 
 func (*elixir) Tools() []check.Tool {
 	return []check.Tool{
-		{Program: "elixir", For: "compile", Hint: "apt-get install elixir", Needed: true},
-		{Program: "mix", For: "tests", Hint: "apt-get install elixir", Needed: true},
+		{Program: "elixir", For: "compile", Hint: "apt-get install elixir", Needed: true, Version: []string{"--short-version"}},
+		{Program: "mix", For: "tests", Hint: "apt-get install elixir", Needed: true, Version: []string{}},
 	}
 }
 
@@ -176,6 +176,9 @@ func (r *elixirRun) diagnostic(toolName string, m tool.Record) {
 	var inside bool
 	if d.File, inside = r.Rel(r.Target.Project, m.Field(1)); !inside {
 		d.File, d.Line = r.Blame("mix.exs"), 0
+	}
+	if path.Ext(d.File) == ".erl" && d.Severity == check.Warning { // the checker of Erlang says it too
+		return
 	}
 	d.Column = r.Column(d.File, d.Line, m.Number(3))
 	r.Diagnose(d)
@@ -381,34 +384,11 @@ func (r *elixirRun) test(ctx context.Context, files []string) error {
 	if err != nil {
 		return err
 	}
-	r.tested(records)
+	tested(r.Session, records)
 	if ended && !finished(records) {
 		return r.whyNotTested(ctx, files, result)
 	}
 	return nil
-}
-
-// tested takes what the formatter reports.
-func (r *elixirRun) tested(records []tool.Record) {
-	for _, m := range records {
-		switch m.Kind {
-		case "test":
-			file, _ := r.Rel(r.Target.Project, m.Field(2))
-			r.Test(check.Test{State: check.TestState(m.Field(0)), Name: m.Field(1), File: file, Line: m.Number(3), Output: m.Field(4)})
-		case "lines":
-			file, ok := r.Rel(r.Target.Project, m.Field(0))
-			if !ok {
-				continue
-			}
-			for i, executed := range map[int]bool{1: true, 2: false} {
-				for _, n := range strings.Fields(m.Field(i)) {
-					if line, err := strconv.Atoi(n); err == nil && line > 0 {
-						r.Executed(file, line, executed)
-					}
-				}
-			}
-		}
-	}
 }
 
 // whyNotTested compiles the test files alone, for what is wrong with them as
