@@ -10,6 +10,7 @@ import (
 	"github.com/bitactor/cf/check/data"
 	"github.com/bitactor/cf/check/golang"
 	"github.com/bitactor/cf/check/markdown"
+	"github.com/bitactor/cf/check/python"
 	"github.com/bitactor/cf/check/workflow"
 )
 
@@ -18,7 +19,7 @@ import (
 // its tools when it runs.
 func All() []check.Checker {
 	return slices.Concat(
-		[]check.Checker{golang.New(), beam.NewElixir()},
+		[]check.Checker{golang.New(), beam.NewElixir(), beam.NewErlang(), python.New()},
 		data.New(),
 		[]check.Checker{markdown.New(), workflow.New()},
 	)
