@@ -157,10 +157,13 @@ func (f *File) Failed() bool {
 	return slices.ContainsFunc(f.found, func(d check.Diagnostic) bool { return d.Severity == check.Error })
 }
 
-// Findings returns what was recorded, in the order of the file.
+// Findings returns what was recorded, each once, in the order of the file.
 func (f *File) Findings() []check.Diagnostic {
 	slices.SortStableFunc(f.found, func(a, b check.Diagnostic) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message))
+	})
+	f.found = slices.CompactFunc(f.found, func(a, b check.Diagnostic) bool {
+		return a.Line == b.Line && a.Column == b.Column && a.Code == b.Code && a.Message == b.Message
 	})
 	return f.found
 }
