@@ -163,5 +163,5 @@ func (j *journal) takeBackDone(id string, why error) error {
 	if !j.disown(id) {
 		return &stuckError{id: id, why: why, err: errors.New("the ledger can't be written")}
 	}
-	return j.giveUp(id, why)
+	return j.giveUp(id, why, true)
 }

@@ -151,7 +151,9 @@ func TestUndoRefuses(t *testing.T) {
 		{"edited", func(t *testing.T, dir string) { must(t, os.WriteFile(filepath.Join(dir, "a"), []byte("mine"), 0o644)) }, fault.Conflict, workspace.CodeChanged, `"a"`},
 		{"chmod", func(t *testing.T, dir string) { must(t, os.Chmod(filepath.Join(dir, "a"), 0o600)) }, fault.Conflict, workspace.CodeChanged, `"a"`},
 		{"removed", func(t *testing.T, dir string) { must(t, os.Remove(filepath.Join(dir, "a"))) }, fault.Conflict, workspace.CodeChanged, `"a"`},
-		{"made again", func(t *testing.T, dir string) { must(t, os.WriteFile(filepath.Join(dir, "gone"), []byte("mine"), 0o644)) }, fault.Conflict, workspace.CodeChanged, `"gone"`},
+		{"made again", func(t *testing.T, dir string) {
+			must(t, os.WriteFile(filepath.Join(dir, "gone"), []byte("mine"), 0o644))
+		}, fault.Conflict, workspace.CodeChanged, `"gone"`},
 		{"link", func(t *testing.T, dir string) {
 			must(t, os.Rename(filepath.Join(dir, "a"), filepath.Join(dir, "b")))
 			must(t, os.Symlink("b", filepath.Join(dir, "a")))

@@ -19,6 +19,7 @@ type landing struct {
 	content func(index int, w io.Writer) error // of the file with that index, afterwards
 	dirs    *folders
 	touched map[string]bool // folders whose entries were changed, by path
+	begun   bool            // one of the user's files may have been changed
 }
 
 // land carries out in. When it returns an error, everything is as it was
@@ -33,13 +34,13 @@ func (j *journal) land(ctx context.Context, in *intent, content func(int, io.Wri
 	}
 	j.passed("stored")
 	if err := l.carryOut(ctx); err != nil {
-		return j.giveUp(in.ID, err)
+		return j.giveUp(in.ID, err, l.begun)
 	}
 	if err := j.appendRecord(in.ID, end, recordDone, nil); err != nil {
 		if !j.disown(in.ID) {
 			return &unsureError{err}
 		}
-		return j.giveUp(in.ID, err)
+		return j.giveUp(in.ID, err, true)
 	}
 	j.passed("done")
 	return nil
@@ -71,8 +72,8 @@ func (e *unsureError) Error() string {
 func (e *unsureError) Unwrap() error { return e.err }
 
 // giveUp takes a failed landing back and returns why it failed.
-func (j *journal) giveUp(id string, why error) error {
-	r, err := j.takeBack(id)
+func (j *journal) giveUp(id string, why error, begun bool) error {
+	r, err := j.takeBack(id, begun)
 	if err != nil {
 		return &stuckError{id: id, why: why, err: err}
 	}
@@ -154,6 +155,7 @@ func (l *landing) carryOut(ctx context.Context) error {
 		return err
 	}
 	l.j.passed("looked")
+	l.begun = true
 	for _, f := range l.in.Files {
 		if err := l.flip(f); err != nil {
 			return where(f.Path, err)

@@ -75,7 +75,7 @@ func (j *journal) recoverOne(id string, disowned bool) (*Recovered, error) {
 	if err := f.Close(); err != nil || done {
 		return nil, err
 	}
-	r, err := j.takeBack(id)
+	r, err := j.takeBack(id, true)
 	return &r, err
 }
 
@@ -90,8 +90,9 @@ type taking struct {
 
 // takeBack gives the tree the state before the landing id, and forgets the
 // landing. Files that are neither as before nor as the landing wanted them are
-// somebody's later work: they stay and are reported.
-func (j *journal) takeBack(id string) (Recovered, error) {
+// somebody's later work: they stay and are reported. begun tells that a file may
+// have been changed; if none was, such files need no report.
+func (j *journal) takeBack(id string, begun bool) (Recovered, error) {
 	f, err := j.load(id)
 	if err != nil {
 		return Recovered{ID: id}, err
@@ -128,6 +129,9 @@ func (j *journal) takeBack(id string) (Recovered, error) {
 			return t.report, where(plan.Path, err)
 		}
 	}
+	if !begun {
+		t.report.Kept = nil
+	}
 	return t.finish()
 }
 
@@ -158,7 +162,7 @@ func ignoreGone(err error) error {
 type how int
 
 const (
-	backNothing how = iota // it is as before, or never was changed
+	backNothing how = iota // the landing has not changed it
 	backSwap               // the file under the temporary name was taken out: put it in again
 	backMove               // the same, where nothing is in its place
 	backImage              // from the ledger
@@ -254,6 +258,8 @@ func decide(plan filePlan, now, temp state) back {
 	switch {
 	case now.is(plan.Pre):
 		return back{how: backNothing, dropTemp: ours}
+	case !now.is(plan.Post) && !temp.absent() && temp.is(plan.Post): // somebody's edit, of a file that was not exchanged
+		return back{how: backNothing, dropTemp: true}
 	case !now.is(plan.Post): // neither: changed since
 		return back{how: backKeep, dropTemp: ours}
 	case temp.absent() && plan.Pre.absent():
