@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"sync"
 )
 
 // folder is an open folder of the tree or of the ledger: what a landing needs
@@ -138,8 +139,13 @@ func irregular(m meta) error {
 // copyBytes is the piece in which files are read and written.
 const copyBytes = 256 << 10
 
+// pieces are used again: a landing copies each file several times.
+var pieces = sync.Pool{New: func() any { return new([copyBytes]byte) }}
+
 func copyAll(w io.Writer, h handle) (int64, error) {
-	buf := make([]byte, copyBytes)
+	piece := pieces.Get().(*[copyBytes]byte)
+	defer pieces.Put(piece)
+	buf := piece[:]
 	var at int64
 	for {
 		n, err := h.ReadAt(buf, at)

@@ -48,16 +48,16 @@ func (l *Ledger) fault(op string, err error) error {
 	case errors.As(err, &stuck):
 		f.Code = CodeStuck
 		return f.Hint("nothing is lost: cf tries again when it is started next in this root", "what was there before lies in "+l.dir)
-	case errors.As(err, &known):
-		return err
-	case errors.As(err, &unsure):
-		return f
 	case errors.As(err, &ended):
 		f.Kind, f.Code = fault.Interrupted, CodeInterrupted
 		if k := fault.KindOf(ended.cause); k == fault.Terminated {
 			f.Kind = k
 		}
 		return f.Hint("nothing was changed")
+	case errors.As(err, &known):
+		return err
+	case errors.As(err, &unsure):
+		return f
 	case errors.As(err, &changed):
 		f.Kind, f.Code, f.Who = fault.Conflict, CodeChanged, quoteAll(changed.paths)
 		f.Err = errors.New("changed meanwhile")

@@ -30,9 +30,12 @@ var sensitiveRules = []sensitiveRule{
 		folders: []string{".github/workflows", ".github/actions", ".circleci", ".buildkite", ".ci", ".forgejo", ".gitea"},
 	},
 	{
-		why:     "runs when git is used",
-		names:   []string{".gitattributes", ".gitmodules", ".gitconfig", ".pre-commit-config.yaml", "lefthook.yml", ".lintstagedrc*"},
-		folders: []string{".husky", ".githooks", "hooks"},
+		why: "runs when git is used",
+		names: []string{
+			".gitattributes", ".gitmodules", ".gitconfig", ".pre-commit-config.yaml", "lefthook.yml", ".lintstagedrc*",
+			"pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "pre-push", "pre-rebase", "post-checkout", "post-merge", "post-rewrite",
+		},
+		folders: []string{".husky", ".githooks"},
 	},
 	{
 		why: "runs when the project is built or tested",
@@ -60,6 +63,7 @@ var sensitiveRules = []sensitiveRule{
 // sensitiveText are lines of source code that name programs or linker flags.
 var sensitiveText = []struct{ mark, why string }{
 	{"//go:generate ", "names a program for go generate"},
+	{"// #cgo ", "passes flags to the C compiler and linker"},
 	{"#cgo ", "passes flags to the C compiler and linker"},
 	{"//go:linkname ", "reaches into another package"},
 }
