@@ -21,6 +21,7 @@ type memDisk struct {
 	effects []effect // not synced yet, in order
 	plain   bool     // no exchanging rename, no rename that refuses to replace
 	ops     int      // changing operations so far
+	serial  uint64
 	// before is asked before each changing operation or sync; an error is what
 	// the operation returns.
 	before func(op string, n int) error
@@ -77,7 +78,8 @@ func (d *memDisk) op(name string) error {
 }
 
 func (d *memDisk) node(dir bool, mode fs.FileMode) *memNode {
-	n := &memNode{ino: uint64(len(d.nodes) + 1), dir: dir, mode: mode, keptMode: mode}
+	d.serial++
+	n := &memNode{ino: d.serial, dir: dir, mode: mode, keptMode: mode}
 	if dir {
 		n.entries, n.keptEntries = map[string]*memNode{}, map[string]*memNode{}
 	}
@@ -425,4 +427,19 @@ func (f *memFolder) snapshot() map[string]string {
 	}
 	walk(f.n, "")
 	return found
+}
+
+// forget drops the nodes that nothing names any more, after settle.
+func (d *memDisk) forget(roots ...*memFolder) {
+	d.nodes = d.nodes[:0]
+	var walk func(n *memNode)
+	walk = func(n *memNode) {
+		d.nodes = append(d.nodes, n)
+		for _, child := range n.entries {
+			walk(child)
+		}
+	}
+	for _, r := range roots {
+		walk(r.n)
+	}
 }
