@@ -114,7 +114,12 @@ func (p *policy) contain() (status, error) {
 	if ctx.Err() != nil {
 		return status{Code: -1, Signal: syscall.SIGKILL}, nil
 	}
-	return read(r, err)
+	ended, err := read(r, err)
+	var used unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_CHILDREN, &used) == nil {
+		ended.CPU = time.Duration(used.Utime.Nano() + used.Stime.Nano())
+	}
+	return ended, err
 }
 
 // reapOthers collects the orphans that come to this process while program

@@ -50,6 +50,7 @@ type status struct {
 	Reason string         // in words
 	Code   int            // exit status, -1 after a signal
 	Signal syscall.Signal // 0 for none
+	CPU    time.Duration  // that all its processes used together
 }
 
 const (
@@ -139,7 +140,8 @@ func judge(ctx, watched context.Context, s scratch, p policy, r process.Result, 
 	}
 	r.Code = ended.Code
 	switch {
-	case r.Signal == syscall.SIGXCPU:
+	// A program may heed SIGXCPU, or not: then the kernel kills it.
+	case r.Signal == syscall.SIGXCPU, r.Signal == syscall.SIGKILL && ended.CPU >= p.Limits.CPU:
 		return r, fault.New(fault.Failed, CodeCPU, "a process used more than %s of processor time", p.Limits.CPU).On("run", p.Program)
 	case r.Signal == syscall.SIGXFSZ:
 		return r, fault.New(fault.Failed, CodeFileSize, "a file grew beyond %d MiB", p.Limits.FileBytes>>20).On("run", p.Program)

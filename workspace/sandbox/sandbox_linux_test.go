@@ -26,9 +26,17 @@ func folder(t testing.TB) string {
 	return dir
 }
 
+// open opens a Box in the environment of the test, with env besides.
 func open(t testing.TB, env ...string) *sandbox.Box {
 	t.Helper()
-	b, err := sandbox.Open(t.Context(), sandbox.Options{Environ: process.Setenv(os.Environ(), env...), Cache: folder(t)})
+	return openWith(t, sandbox.Options{Environ: env})
+}
+
+// openWith opens a Box with a cache folder of its own.
+func openWith(t testing.TB, o sandbox.Options) *sandbox.Box {
+	t.Helper()
+	o.Environ, o.Cache = process.Setenv(os.Environ(), o.Environ...), folder(t)
+	b, err := sandbox.Open(t.Context(), o)
 	must(t, err)
 	return b
 }
