@@ -11,6 +11,7 @@ import (
 	"github.com/bitactor/cf/check/golang"
 	"github.com/bitactor/cf/check/markdown"
 	"github.com/bitactor/cf/check/python"
+	"github.com/bitactor/cf/check/shell"
 	"github.com/bitactor/cf/check/workflow"
 )
 
@@ -19,7 +20,7 @@ import (
 // its tools when it runs.
 func All() []check.Checker {
 	return slices.Concat(
-		[]check.Checker{golang.New(), beam.NewElixir(), beam.NewErlang(), python.New()},
+		[]check.Checker{golang.New(), beam.NewElixir(), beam.NewErlang(), python.New(), shell.New()},
 		data.New(),
 		[]check.Checker{markdown.New(), workflow.New()},
 	)
