@@ -3,10 +3,9 @@
 package all
 
 import (
-	"slices"
-
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/beam"
+	"github.com/bitactor/cf/check/clang"
 	"github.com/bitactor/cf/check/data"
 	"github.com/bitactor/cf/check/golang"
 	"github.com/bitactor/cf/check/markdown"
@@ -19,9 +18,18 @@ import (
 // formats. It makes them anew each time; that costs nothing, a checker looks for
 // its tools when it runs.
 func All() []check.Checker {
-	return slices.Concat(
-		[]check.Checker{golang.New(), beam.NewElixir(), beam.NewErlang(), python.New(), shell.New()},
-		data.New(),
-		[]check.Checker{markdown.New(), workflow.New()},
+	list := []check.Checker{
+		golang.New(),
+		clang.New(),
+		beam.NewElixir(),
+		beam.NewErlang(),
+		python.New(),
+		shell.New(),
+	}
+	list = append(list, data.New()...)
+	return append(
+		list,
+		markdown.New(),
+		workflow.New(),
 	)
 }

@@ -138,7 +138,7 @@ func TestBadTools(t *testing.T) {
 		if script != "" {
 			must(t, os.WriteFile(filepath.Join(dir, "go"), []byte("#!/bin/sh\n"+script), 0o755))
 		}
-		return []string{"PATH=" + dir, "HOME=" + home}
+		return []string{"PATH=" + dir, "HOME=" + home()}
 	}
 	for _, c := range []struct{ name, script, why string }{
 		{"missing", "", "go is not installed"},

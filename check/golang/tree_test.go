@@ -1,12 +1,10 @@
 package golang
 
 import (
-	"context"
-	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/gofrs/flock"
 
@@ -16,35 +14,28 @@ import (
 	"github.com/bitactor/cf/workspace/sandbox"
 )
 
-// home is a folder that is kept between runs of the tests: the first build of a
-// project compiles the standard library, and build caches go by project.
-var home string
-
-func TestMain(m *testing.M) { os.Exit(run1(m)) }
-
-func run1(m *testing.M) int {
+// home returns a folder that is kept between runs of the tests, held until
+// this run ends: the first build of a project compiles the standard library, and
+// build caches go by project.
+var home = sync.OnceValue(func() string {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = os.TempDir()
 	}
-	home = filepath.Join(cache, "cf-test", "golang")
-	if err := os.MkdirAll(home, 0o700); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	dir := filepath.Join(cache, "cf-test", "golang")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		panic(err)
 	}
-	lock := flock.New(filepath.Join(home, "lock"))
-	if _, err := lock.TryLockContext(context.Background(), 100*time.Millisecond); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	if err := flock.New(filepath.Join(dir, "lock")).Lock(); err != nil {
+		panic(err)
 	}
-	defer lock.Unlock()
-	return m.Run()
-}
+	return dir
+})
 
 // stage lays files out in the one tree of these tests.
 func stage(t *testing.T, files map[string]string, environ []string) *workspace.Stage {
 	t.Helper()
-	root := filepath.Join(home, "tree")
+	root := filepath.Join(home(), "tree")
 	must(t, os.RemoveAll(root))
 	must(t, os.Mkdir(root, 0o755))
 	for name, text := range files {
@@ -58,7 +49,7 @@ func stage(t *testing.T, files map[string]string, environ []string) *workspace.S
 	if environ == nil {
 		environ = os.Environ()
 	}
-	box, err := sandbox.Open(t.Context(), sandbox.Options{Environ: environ, Cache: filepath.Join(home, "cache")})
+	box, err := sandbox.Open(t.Context(), sandbox.Options{Environ: environ, Cache: filepath.Join(home(), "cache")})
 	must(t, err)
 	s, err := tree.Stage(t.Context(), &workspace.Set{}, box)
 	must(t, err)
