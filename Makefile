@@ -24,13 +24,22 @@ test: build test-packages ## all tests, with a real model server and a real mode
 	@tools/with-server.sh $(CF) go test -timeout 20m ./...
 
 ##@ Build
+# The parsers of package syntax are C. On Linux the binary is still static where
+# the C library can be linked so; names are looked up by Go, as without cgo.
+# Without a C compiler cf is built all the same, and says what it can't parse.
+CGO        = $(shell go env CGO_ENABLED)
+STATIC     = $(if $(filter 1-linux,$(CGO)-$(shell go env GOOS)),$(shell \
+  echo 'int main(void) { return 0; }' | $$(go env CC) -static -x c - -o /dev/null 2>/dev/null && \
+  echo '-linkmode external -extldflags -static'))
+BUILDFLAGS = -trimpath -tags netgo,osusergo -ldflags '-s -w -X github.com/bitactor/cf/commands.version=$(VERSION) $(STATIC)'
 .PHONY: build install
 build: ## build bin/cf
 	@mkdir -p bin
-	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X github.com/bitactor/cf/commands.version=$(VERSION)' -o $(CF) ./cmd/cf
+	@[ $(CGO) = 1 ] || echo 'no C compiler (or CGO_ENABLED=0): this cf will parse nothing but Erlang'
+	@go build $(BUILDFLAGS) -o $(CF) ./cmd/cf
 
 install: ## install cf into go's bin folder
-	CGO_ENABLED=0 go install -trimpath -ldflags '-s -w -X github.com/bitactor/cf/commands.version=$(VERSION)' ./cmd/cf
+	go install $(BUILDFLAGS) ./cmd/cf
 
 ##@ Check
 .PHONY: lint race fuzz guide test-packages

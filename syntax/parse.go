@@ -9,9 +9,9 @@ import (
 
 // The bounds of one parse.
 const (
-	MaxBytes   = 4 << 20          // of a source
-	MaxTime    = 10 * time.Second // of a parse, whatever the context allows
-	maxProblem = 50               // reported a file
+	MaxBytes   = 4 << 20         // of a source
+	MaxTime    = 5 * time.Second // of a parse, whatever the context allows
+	maxProblem = 50              // reported a file
 )
 
 // The errors of Parse. They are no findings about the source: it was not read

@@ -96,13 +96,9 @@ func grow(ctx context.Context, g *grammar, src []byte) (*sitter.Tree, error) {
 	if err := p.SetLanguage(g.language); err != nil {
 		return nil, err
 	}
-	limit := MaxTime
-	if deadline, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Until(deadline))
-	}
 	// The newer way, a progress callback, leaks its options in v0.25.0 of the
 	// binding (parser.go saves them and never lets go).
-	p.SetTimeoutMicros(uint64(max(limit, time.Millisecond).Microseconds())) //nolint:staticcheck // see above
+	p.SetTimeoutMicros(limitMicros(ctx)) //nolint:staticcheck // see above
 	served, most := 0, 8*len(src)+(1<<20)
 	tree := p.ParseWithOptions(func(at int, _ sitter.Point) []byte {
 		if at >= len(src) || served > most || ctx.Err() != nil {
@@ -125,6 +121,15 @@ func grow(ctx context.Context, g *grammar, src []byte) (*sitter.Tree, error) {
 		return nil, ErrTooComplex
 	}
 	return tree, nil
+}
+
+// limitMicros returns how long a parse or a query may run, in microseconds.
+func limitMicros(ctx context.Context) uint64 {
+	limit := MaxTime
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(deadline))
+	}
+	return uint64(max(limit, time.Millisecond).Microseconds())
 }
 
 // readTree parses f's source and returns what the query of its language finds;
@@ -159,7 +164,8 @@ func collect(ctx context.Context, f *File, g *grammar, root *sitter.Node, h *har
 	cursor := sitter.NewQueryCursor()
 	defer cursor.Close()
 	cursor.SetMatchLimit(maxStates)
-	cursor.SetTimeoutMicros(uint64(MaxTime.Microseconds()))
+	limit := limitMicros(ctx)
+	cursor.SetTimeoutMicros(limit)
 	start := time.Now()
 	matches := cursor.Matches(g.query, root, f.src)
 	for n := 1; ; n++ {
@@ -172,10 +178,10 @@ func collect(ctx context.Context, f *File, g *grammar, root *sitter.Node, h *har
 		}
 		h.add(f, g, m)
 	}
-	if cursor.DidExceedMatchLimit() || time.Since(start) >= MaxTime {
+	if cursor.DidExceedMatchLimit() || time.Since(start).Microseconds() >= int64(limit) {
 		return ErrTooComplex
 	}
-	return nil
+	return ctx.Err()
 }
 
 // add files one match under what its captures are called. The names of captures
