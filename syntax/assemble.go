@@ -16,10 +16,12 @@ type definition struct {
 	body     Range
 	outer    Range  // of the declaration that may hold several: taken where it holds this one alone
 	receiver Range  // of the type a method is declared for outside of it
+	suffix   Range  // of a name made of two parts
 	text     string // the name, where it is not the source's text
 	arity    int
 	defaults int
-	pattern  int // smaller wins where two patterns name the same definition
+	parent   string // for those that no range tells
+	pattern  int    // smaller wins where two patterns name the same definition
 	exported bool
 }
 
@@ -113,15 +115,24 @@ func isSpace(b byte) bool {
 func (f *File) settle(h *harvest) []settled {
 	defs := f.byName(h.defs)
 	above := f.attachments(h)
+	ends := make([]int, 0, len(defs))
+	for _, d := range defs {
+		ends = append(ends, d.decl.End)
+	}
+	slices.Sort(ends)
 	list := make([]settled, 0, len(defs))
 	for _, d := range defs {
 		d.decl = f.trim(d.decl)
+		d.body = f.trim(d.body)
 		if f.alone(d) {
 			d.decl = f.trim(d.outer)
 		}
-		s := settled{definition: d, full: Range{f.withAbove(d.decl.Start, above), d.decl.End}}
+		s := settled{definition: d, full: Range{f.withAbove(d.decl.Start, above, endBefore(ends, d.decl.Start)), d.decl.End}}
 		if s.text == "" {
 			s.text = f.Text(d.name)
+			if !d.suffix.Empty() {
+				s.text += "." + f.Text(d.suffix)
+			}
 		}
 		list = append(list, s)
 	}
@@ -198,6 +209,15 @@ func (f *File) attachments(h *harvest) []attachment {
 	return list
 }
 
+// endBefore returns the last of the sorted ends that is not behind at, or 0.
+func endBefore(ends []int, at int) int {
+	i, _ := slices.BinarySearch(ends, at+1)
+	if i == 0 {
+		return 0
+	}
+	return ends[i-1]
+}
+
 func (f *File) firstOnLine(offset int) bool {
 	for offset > 0 && (f.src[offset-1] == ' ' || f.src[offset-1] == '\t') {
 		offset--
@@ -207,8 +227,9 @@ func (f *File) firstOnLine(offset int) bool {
 
 // withAbove returns where the comments and attributes above start begin. A
 // comment belongs to what follows without a blank line between; an attribute
-// whatever lies between.
-func (f *File) withAbove(start int, list []attachment) int {
+// with any. Nothing before floor does: it belongs to the definition that ends
+// there.
+func (f *File) withAbove(start int, list []attachment, floor int) int {
 	for {
 		i, _ := slices.BinarySearchFunc(list, start+1, func(a attachment, end int) int { return cmp.Compare(a.End, end) })
 		if i == 0 {
@@ -216,7 +237,7 @@ func (f *File) withAbove(start int, list []attachment) int {
 		}
 		a := list[i-1]
 		between := f.src[a.End:start]
-		if len(bytes.TrimSpace(between)) > 0 || a.comment && bytes.Count(between, []byte("\n")) > 1 || a.Start >= start {
+		if len(bytes.TrimSpace(between)) > 0 || a.comment && bytes.Count(between, []byte("\n")) > 1 || a.Start >= start || a.Start < floor {
 			return start
 		}
 		start = a.Start
@@ -286,10 +307,13 @@ func (f *File) nest(list []settled) []Symbol {
 			local = local || fr.kind == Function || fr.kind == Method || fr.kind == Macro
 			owner = fr.kind
 		}
+		if d.parent != "" {
+			parent = d.parent
+		}
 		if !d.receiver.Empty() {
 			parent = join(parent, f.Text(d.receiver))
 		}
-		name := f.cleanName(d)
+		name := cleanName(d)
 		if !local || d.kind != Variable && d.kind != Constant {
 			stack = append(stack, frame{d.full.End, name, d.kind, d.full})
 			if d.kind != "" {
@@ -310,10 +334,10 @@ func join(parent, name string) string {
 	return parent + "." + name
 }
 
-// cleanName takes the quotes from a test that is named by a string.
-func (f *File) cleanName(d settled) string {
-	if d.kind == Test && len(d.text) >= 2 && strings.ContainsRune("\"'`", rune(d.text[0])) && d.text[len(d.text)-1] == d.text[0] {
-		return d.text[1 : len(d.text)-1]
+// cleanName takes the quotes from what is named by a string.
+func cleanName(d settled) string {
+	if d.kind == Test || d.kind == Module {
+		return unquote(d.text)
 	}
 	return oneLine(d.text)
 }
@@ -329,7 +353,9 @@ func (f *File) symbol(d settled, name, parent string) Symbol {
 		StartLine: f.Line(d.full.Start), Line: f.Line(d.name.Start), EndLine: f.Line(max(d.full.End-1, d.full.Start)),
 		Exported: d.exported,
 	}
-	if f.language.exported != nil {
+	if s.Kind == Test {
+		s.Exported = false
+	} else if f.language.exported != nil {
 		from := d.decl.Start
 		if !d.outer.Empty() {
 			from = min(from, d.outer.Start)
@@ -346,7 +372,8 @@ func (f *File) signature(text string) string {
 	if len(text) > 4*signatureBytes {
 		text = text[:4*signatureBytes]
 	}
-	text = strings.TrimRight(oneLine(strings.ToValidUTF8(text, "")), " ={:,")
+	text = strings.TrimRight(oneLine(strings.ToValidUTF8(text, "")), " ={:,\\")
+	text = strings.TrimRight(strings.TrimSuffix(strings.TrimSuffix(text, "->"), "=>"), " ")
 	if f.language.name == "elixir" {
 		text = strings.TrimSuffix(strings.TrimSuffix(text, ", do"), ", to")
 	}

@@ -43,7 +43,7 @@ type Symbol struct {
 	// by it (Elixir, Erlang), else -1. Defaults counts those that may be left out.
 	Arity, Defaults int
 	Signature       string // the declaration up to its body, on one line
-	Exported        bool   // usable from other files, by the language's own rule
+	Exported        bool   // usable from other files, by the language's own rule; never a test
 	// Range is all that belongs to the symbol: comments, attributes, decorators
 	// and specs directly above it, every clause, up to the last byte of its body
 	// without the line's end. Decl is the same without what stands above.
@@ -128,6 +128,11 @@ func (f *File) Source() []byte { return f.src }
 
 // Errors returns the places where the source breaks its grammar, in order, at
 // most 50. None: the source parses.
+//
+// A grammar is not a compiler. It accepts what a compiler refuses (Python's
+// indentation is only partly checked), and a few sound sources look broken to
+// it, in C above all, where macros may stand for anything. So compare with the
+// errors of the file before a change, or let the compiler judge.
 func (f *File) Errors() []Problem { return f.problems }
 
 // Symbols returns the definitions in the order of their ranges; a symbol stands
@@ -258,4 +263,13 @@ func (f *File) indent(offset int) (int, bool) {
 		at++
 	}
 	return at - start, at == offset
+}
+
+// quoted shows a token in a message.
+func quoted(text string) string {
+	text = oneLine(strings.ToValidUTF8(text, "?"))
+	if runes := []rune(text); len(runes) > 30 {
+		text = string(runes[:30]) + "..."
+	}
+	return `"` + text + `"`
 }

@@ -49,11 +49,11 @@ var languages = []*Language{
 	{name: "c", query: "c", extensions: []string{".c", ".h"}, pairs: brackets, exported: notStatic},
 	{
 		name: "elixir", query: "elixir", extensions: []string{".ex", ".exs"}, interpreters: []string{"elixir"},
-		arity: true, clauses: true, pairs: pairsWith("do", "end", "fn", "end"), exported: notPrivateDef,
+		arity: true, clauses: true, pairs: pairsWith("do", "end", "fn", "end", "#{", "}"), exported: notPrivateDef,
 	},
 	{
 		name: "erlang", extensions: []string{".erl", ".hrl", ".escript"}, interpreters: []string{"escript"},
-		arity: true, clauses: true, pairs: brackets,
+		arity: true,
 	},
 	{
 		name: "python", query: "python", extensions: []string{".py", ".pyi"}, interpreters: []string{"python"},
@@ -61,17 +61,18 @@ var languages = []*Language{
 	},
 	{
 		name: "javascript", query: "javascript", extensions: []string{".js", ".jsx", ".mjs", ".cjs"}, interpreters: []string{"node"},
-		pairs: brackets, exported: hasExport,
+		pairs: pairsWith("${", "}"), exported: hasExport,
 	},
 	{
 		name: "typescript", query: "typescript", extensions: []string{".ts", ".mts", ".cts"},
-		interpreters: []string{"ts-node", "deno", "tsx"}, clauses: true, pairs: brackets, exported: hasExport,
+		interpreters: []string{"ts-node", "deno", "tsx"}, clauses: true, pairs: pairsWith("${", "}"), exported: hasExport,
 	},
-	{name: "tsx", query: "typescript", extensions: []string{".tsx"}, clauses: true, pairs: brackets, exported: hasExport},
+	{name: "tsx", query: "typescript", extensions: []string{".tsx"}, clauses: true, pairs: pairsWith("${", "}"), exported: hasExport},
 	{name: "rust", query: "rust", extensions: []string{".rs"}, pairs: brackets, exported: hasPub},
 	{
 		name: "shell", query: "shell", extensions: []string{".sh", ".bash"}, interpreters: []string{"sh", "bash", "dash"},
-		pairs: pairsWith("if", "fi", "do", "done", "case", "esac"), exported: always,
+		exported: always, // a ")" may end the pattern of a case, so round brackets don't pair
+		pairs:    map[string]string{"if": "fi", "do": "done", "case": "esac", "{": "}", "${": "}"},
 	},
 }
 

@@ -5,8 +5,8 @@ package syntax
 import (
 	"context"
 	"runtime"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -63,63 +63,90 @@ func (l *Language) load() (*grammar, error) {
 	return g, nil
 }
 
-// parsers holds idle parsers, which are C memory: a sync.Pool would drop them
-// without freeing it.
-var parsers = make(chan *sitter.Parser, max(2, runtime.NumCPU()))
+// parser is a parser of the C library with the flag that stops it. Both are C
+// memory: free must be called.
+type parser struct {
+	*sitter.Parser
+	stop *uintptr
+}
 
-func takeParser() *sitter.Parser {
+// parsers holds idle parsers. A sync.Pool would drop them without freeing them.
+var parsers = make(chan parser, max(2, runtime.NumCPU()))
+
+func takeParser() parser {
 	select {
 	case p := <-parsers:
 		return p
 	default:
-		return sitter.NewParser()
+		p := parser{sitter.NewParser(), newFlag()}
+		// The newer way to stop a parse, a progress callback, leaks its options in
+		// v0.25.0 of the binding: ParseWithOptions saves them and never lets go.
+		p.SetCancellationFlag(p.stop) //nolint:staticcheck // see above
+		return p
 	}
 }
 
-func giveParser(p *sitter.Parser) {
-	p.Reset()
+func (p parser) free() {
+	p.Close()
+	freeFlag(p.stop)
+}
+
+// give keeps a parser for the next parse.
+func (p parser) give() {
 	select {
 	case parsers <- p:
 	default:
-		p.Close()
+		p.free()
 	}
 }
 
 // chunkBytes is how much of the source the parser is given at once: the binding
-// copies each piece, and copies it again when the parser comes back to it.
+// copies each piece, and copies it again when the parser comes back to it. So
+// many bytes as servedBytes allows may be copied in one parse.
 const chunkBytes = 16 << 10
+
+func servedBytes(src []byte) int { return 8*len(src) + 1<<20 }
 
 // grow parses the source to a tree, which the caller closes.
 func grow(ctx context.Context, g *grammar, src []byte) (*sitter.Tree, error) {
 	p := takeParser()
-	defer giveParser(p)
 	if err := p.SetLanguage(g.language); err != nil {
+		p.free()
 		return nil, err
 	}
-	// The newer way, a progress callback, leaks its options in v0.25.0 of the
-	// binding (parser.go saves them and never lets go).
-	p.SetTimeoutMicros(limitMicros(ctx)) //nolint:staticcheck // see above
-	served, most := 0, 8*len(src)+(1<<20)
+	atomic.StoreUintptr(p.stop, 0)
+	var stopping sync.WaitGroup
+	stopping.Add(1)
+	unwatch := context.AfterFunc(ctx, func() {
+		atomic.StoreUintptr(p.stop, 1)
+		stopping.Done()
+	})
+	p.SetTimeoutMicros(limitMicros(ctx)) //nolint:staticcheck // as the flag
+	served, most := 0, servedBytes(src)
 	tree := p.ParseWithOptions(func(at int, _ sitter.Point) []byte {
-		if at >= len(src) || served > most || ctx.Err() != nil {
+		if at >= len(src) {
 			return nil
 		}
 		piece := src[at:min(len(src), (at/chunkBytes+1)*chunkBytes)]
-		served += len(piece)
+		if served += len(piece); served > most {
+			atomic.StoreUintptr(p.stop, 1)
+		}
 		return piece
 	}, nil, nil)
-	switch {
-	case ctx.Err() != nil:
-		if tree != nil {
-			tree.Close()
+	if !unwatch() {
+		stopping.Wait()
+	}
+	if tree == nil {
+		// A parser that was stopped can't be used again: Reset forgets one of its
+		// marks, and the next parse would abort the process (mended in 0.25.1,
+		// https://github.com/tree-sitter/tree-sitter/pull/4176).
+		p.free()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
-		return nil, ctx.Err()
-	case tree == nil:
-		return nil, ErrTooComplex
-	case served > most:
-		tree.Close()
 		return nil, ErrTooComplex
 	}
+	p.give()
 	return tree, nil
 }
 
@@ -206,6 +233,8 @@ func (h *harvest) add(f *File, g *grammar, m *sitter.QueryMatch) {
 			d.body = r
 		case "outer":
 			d.outer = r
+		case "for":
+			d.suffix = r
 		case "receiver":
 			d.receiver = r
 		case "params":
@@ -251,12 +280,3 @@ func arguments(f *File, node *sitter.Node) (count, defaults int) {
 }
 
 func nodeRange(n *sitter.Node) Range { return Range{int(n.StartByte()), int(n.EndByte())} }
-
-// quoted shows a token in a message.
-func quoted(text string) string {
-	text = oneLine(strings.ToValidUTF8(text, "?"))
-	if runes := []rune(text); len(runes) > 30 {
-		text = string(runes[:30]) + "..."
-	}
-	return `"` + text + `"`
-}

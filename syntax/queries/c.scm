@@ -1,3 +1,5 @@
+((function_definition declarator: (function_declarator declarator: (identifier) @name) body: (_) @body) @test
+ (#match? @name "^test_|_test$"))
 (function_definition declarator: (function_declarator declarator: (identifier) @name) body: (_) @body) @function
 (function_definition declarator: (pointer_declarator (function_declarator declarator: (identifier) @name)) body: (_) @body) @function
 (function_definition declarator: (pointer_declarator (pointer_declarator (function_declarator declarator: (identifier) @name))) body: (_) @body) @function

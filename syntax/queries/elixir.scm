@@ -2,7 +2,12 @@
    target: (identifier) @_def
    (arguments . (alias) @name)
    (do_block) @body) @module
- (#any-of? @_def "defmodule" "defprotocol" "defimpl"))
+ (#any-of? @_def "defmodule" "defprotocol"))
+((call
+   target: (identifier) @_def
+   (arguments . (alias) @name (keywords (pair value: (alias) @for))?)
+   (do_block) @body) @module
+ (#eq? @_def "defimpl"))
 
 ; def name(...), def name(...) when ..., def name, def a + b
 ((call
@@ -25,6 +30,13 @@
    ] . (keywords (pair value: (_) @body))?)
    (do_block)? @body) @macro
  (#any-of? @_def "defmacro" "defmacrop" "defguard" "defguardp"))
+
+((call
+   target: (identifier) @_def
+   (arguments . (binary_operator left: (identifier) operator: _ @name right: (identifier)) @params
+     . (keywords (pair value: (_) @body))?)
+   (do_block)? @body) @function
+ (#any-of? @_def "def" "defp") (#not-eq? @name "when"))
 
 ((call target: (identifier) @name) @type
  (#any-of? @name "defstruct" "defexception"))

@@ -8,6 +8,7 @@
 ;   @name        the name of the definition or scope
 ;   @body        its body
 ;   @outer       the declaration around it, taken where it holds nothing else
+;   @for         a second part of the name
 ;   @receiver    the type that a method outside of it belongs to
 ;   @params      the arguments, where they are counted
 ;   @attached    belongs to the definition below it

@@ -1,6 +1,6 @@
 (decorated_definition
   definition: (function_definition name: (identifier) @name body: (block) @body)) @outer
-((function_definition name: (identifier) @name body: (block) @body) @test (#match? @name "^test_?"))
+((function_definition name: (identifier) @name body: (block) @body) @test (#match? @name "^test"))
 (function_definition name: (identifier) @name body: (block) @body) @function
 (decorated_definition definition: (class_definition name: (identifier) @name body: (block) @body) @type) @outer
 (class_definition name: (identifier) @name body: (block) @body) @type

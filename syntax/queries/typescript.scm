@@ -68,4 +68,5 @@
 (function_signature name: (identifier) @name) @function
 (abstract_method_signature name: (_) @name) @method
 (method_signature name: (_) @name) @method
+(import_require_clause source: (string) @import)
 (type_identifier) @reference

@@ -1,0 +1,7 @@
+-module(last).
+-spec f() -> ok
+f() -> ok.
+g() -> £ok.
+.
+h() ->.
+i() -> ok

@@ -1,0 +1,3 @@
+function f(a: string { return a; }
+const x = ;
+class A { m() { }

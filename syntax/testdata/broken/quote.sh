@@ -1,0 +1,4 @@
+f() {
+  echo "a"
+  echo 'never closed
+}
