@@ -123,7 +123,7 @@ func (f *File) settle(h *harvest) []settled {
 	list := make([]settled, 0, len(defs))
 	for _, d := range defs {
 		d.decl = f.trim(d.decl)
-		d.body = f.trim(d.body)
+		d.body, d.name = f.trim(d.body), f.trim(d.name)
 		if f.alone(d) {
 			d.decl = f.trim(d.outer)
 		}
@@ -337,7 +337,9 @@ func join(parent, name string) string {
 // cleanName takes the quotes from what is named by a string.
 func cleanName(d settled) string {
 	if d.kind == Test || d.kind == Module {
-		return unquote(d.text)
+		if text := unquote(d.text); !strings.ContainsAny(text, "\r\n") {
+			return text
+		}
 	}
 	return oneLine(d.text)
 }
