@@ -7,8 +7,11 @@ import (
 	"github.com/bitactor/cf/check/beam"
 	"github.com/bitactor/cf/check/clang"
 	"github.com/bitactor/cf/check/data"
+	"github.com/bitactor/cf/check/docker"
 	"github.com/bitactor/cf/check/golang"
+	"github.com/bitactor/cf/check/kubernetes"
 	"github.com/bitactor/cf/check/markdown"
+	"github.com/bitactor/cf/check/prometheus"
 	"github.com/bitactor/cf/check/python"
 	"github.com/bitactor/cf/check/shell"
 	"github.com/bitactor/cf/check/workflow"
@@ -30,6 +33,9 @@ func All() []check.Checker {
 	return append(
 		list,
 		markdown.New(),
+		docker.New(),
 		workflow.New(),
+		kubernetes.New(),
+		prometheus.New(),
 	)
 }
