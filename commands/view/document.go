@@ -34,7 +34,7 @@ func (g *page) write(s string) {
 // before. Items of one list and tables stand together.
 func (p *Plain) begin(kind string) {
 	g := &p.page
-	together := kind == g.last && (kind == "context" || kind == "table")
+	together := kind == g.last && (kind == "context" || kind == "table" || kind == "finding")
 	if g.last != "" && !together {
 		p.out(strings.Repeat("\n", 2-g.ends))
 	}

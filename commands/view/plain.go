@@ -90,6 +90,8 @@ func (p *Plain) Emit(e event.Event) {
 		}
 	case event.Note:
 		p.say(p.noteLine(e))
+	case event.Recovered:
+		p.say(p.line(yellow, "cf: "+recoveredText(e)))
 	case event.Saved:
 		p.say(p.line("", "cf: saved "+oneLine(savedText(e))))
 	case event.Progress:
@@ -123,6 +125,31 @@ func (p *Plain) block(e event.Event) {
 	case event.Prompt:
 		p.begin("prompt")
 		p.out(p.bold(promptHead(e)) + "\n" + ended(Sanitize(e.Text)))
+	case event.Diagnostic:
+		p.finding(diagnosticText(e, p.o.ColorOut))
+	case event.Test:
+		p.finding(testText(e, p.o.ColorOut))
+	case event.Gap:
+		p.finding(gapText(e, p.o.ColorOut))
+	case event.Mismatch:
+		p.finding(mismatchText(e, p.o.ColorOut))
+	case event.Diff:
+		p.finding(diffText(e, p.o.ColorOut))
+	case event.Checks:
+		p.begin("checks")
+		p.out(checksTable(e, p.o.ColorOut, p.tableWidth()))
+	case event.Changes:
+		p.begin("changes")
+		p.out(changesTable(e, p.tableWidth()))
+	case event.Verdict:
+		p.begin("verdict")
+		p.out(verdictText(e, p.o.ColorOut))
+	case event.Landed:
+		p.begin("landed")
+		p.out(landedText(e))
+	case event.Undone:
+		p.begin("landed")
+		p.out(undoneText(e))
 	case event.Plan:
 		p.begin("plan")
 		if p.o.StdoutTTY {
@@ -134,6 +161,12 @@ func (p *Plain) block(e event.Event) {
 		p.begin("table")
 		p.out(ended(Sanitize(e.PlainText(p.tableWidth()))))
 	}
+}
+
+// finding writes one of a list of findings.
+func (p *Plain) finding(text string) {
+	p.begin("finding")
+	p.out(text)
 }
 
 // tableWidth is 0 where nobody's terminal is known.
