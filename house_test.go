@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"syntax":            {"syntax"},
 	"check":             {"event", "fault", "process", "workspace", "syntax", "check"},
 	"setup":             {"event", "fault", "llm", "process", "setup"},
-	"engine":            {"event", "fault", "llm", "prompts", "workspace", "engine"},
+	"engine":            {"event", "fault", "llm", "prompts", "workspace", "syntax", "check", "engine"},
 	"commands":          {"event", "fault", "llm", "prompts", "workspace", "syntax", "check", "engine", "setup", "process", "bench", "commands"},
 	"commands/view":     {"event", "fault", "commands/view"},
 	"commands/config":   {"event", "fault", "commands/config"},

@@ -18,6 +18,7 @@ type GateRequest struct {
 	Events   event.Sink
 	Parallel int
 	Rules    Rules
+	NoTests  bool // run no tests, on neither side
 }
 
 // Gated is the outcome of a gate.
@@ -104,10 +105,10 @@ func (g GateRequest) run(ctx context.Context, s *workspace.Stage, scope, only []
 		}
 	}
 	if len(paths) == 0 {
-		return &Report{Root: s.Root(), Tier: string(s.Box().Tier()), Tests: true}, nil
+		return &Report{Root: s.Root(), Tier: string(s.Box().Tier()), Tests: !g.NoTests}, nil
 	}
 	return Run(ctx, Request{
-		Stage: s, Paths: paths, Checkers: g.Checkers, Tests: true, Changed: paths,
+		Stage: s, Paths: paths, Checkers: g.Checkers, Tests: !g.NoTests, Changed: paths,
 		Cache: g.Cache, Events: g.Events, Parallel: g.Parallel, Only: only,
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/bitactor/cf/check/all"
 	"github.com/bitactor/cf/check/custom"
 	"github.com/bitactor/cf/commands/config"
+	"github.com/bitactor/cf/engine/land"
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/workspace"
@@ -109,10 +110,10 @@ func (a *App) checkers(c *config.Config, test []string) []check.Checker {
 		a.warn("this repository brings checks that do not run until you approve them with cf trust: " + strings.Join(held, ", "))
 	}
 	for _, o := range own {
-		list = append(list, custom.New(custom.Spec{Name: o.Name, Run: o.Run, Files: o.Files, Tests: o.Kind == "tests"}))
+		list = append(list, custom.New(custom.Options{Name: o.Name, Argv: o.Run, Files: o.Files, Tests: o.Kind == "tests"}))
 	}
 	if len(test) > 0 {
-		list = append(list, custom.New(custom.Spec{Name: "test", Run: test, Files: []string{"*"}, Tests: true}))
+		list = append(list, custom.New(custom.Options{Name: "test", Argv: test, Tests: true}))
 	}
 	return list
 }
@@ -123,82 +124,6 @@ func (c *checking) stage(ctx context.Context, set *workspace.Set) (*workspace.St
 		set = &workspace.Set{}
 	}
 	return c.tree.Stage(ctx, set, c.box)
-}
-
-func diagnosticEvent(d check.Diagnostic) event.Diagnostic {
-	return event.Diagnostic{
-		File: d.File, Line: d.Line, Column: d.Column, Severity: string(d.Severity), Code: d.Code, Message: d.Message,
-		Checker: d.Checker, Tool: d.Tool, Source: d.Source, Beside: d.Beside,
-	}
-}
-
-func testEvent(t check.Test, state string) event.Test {
-	return event.Test{Name: t.Name, File: t.File, Line: t.Line, State: state, Output: t.Output}
-}
-
-func gapEvent(g check.Gap) event.Gap {
-	return event.Gap{File: g.File, Checker: g.Checker, What: g.What, Why: g.Why, Hint: g.Hint, Blocks: g.Blocks}
-}
-
-// checksEvent sums a report up.
-func checksEvent(r *check.Report) event.Checks {
-	e := event.Checks{Root: r.Root, Tier: r.Tier, Tests: r.Tests, FilesUnlisted: r.Unlisted, Own: r.Own, Tools: r.Tools}
-	seen := map[string]bool{} // file -> some checker checked it
-	for _, f := range r.Unmatched {
-		seen[f] = false
-	}
-	for _, p := range r.Parts {
-		part := partEvent(p)
-		e.Diagnostics += part.Diagnostics
-		e.TestsPassed += part.Passed
-		e.TestsFailed += part.Failed
-		e.Parts = append(e.Parts, part)
-		for _, f := range p.Files {
-			seen[f] = seen[f] || p.State != check.NotChecked && !blocked(p, f)
-		}
-	}
-	for _, checked := range seen {
-		if checked {
-			e.FilesChecked++
-		} else {
-			e.FilesNot++
-		}
-	}
-	e.State = "clean"
-	switch {
-	case r.Failing():
-		e.State = "findings"
-	case e.FilesChecked == 0, r.Unlisted != "", slices.ContainsFunc(r.Gaps(), func(g check.Gap) bool { return g.Blocks }):
-		e.State = "not checked"
-	}
-	return e
-}
-
-func blocked(p check.Part, file string) bool {
-	return slices.ContainsFunc(p.Gaps, func(g check.Gap) bool { return g.Blocks && (g.File == "" || g.File == file) })
-}
-
-func partEvent(p check.Part) event.CheckedPart {
-	e := event.CheckedPart{
-		Checker: p.Checker, Project: p.Project, Files: len(p.Files), State: string(p.State), Why: p.Why, Hint: p.Hint,
-		Diagnostics: len(p.Diagnostics) + p.Dropped, Cached: p.Cached,
-	}
-	for _, t := range p.Tests {
-		switch t.State {
-		case check.Passed:
-			e.Passed++
-		case check.Failed:
-			e.Failed++
-		case check.Flaky:
-			e.Flaky++
-		default:
-			e.Skipped++
-		}
-	}
-	for _, ran := range p.Ran {
-		e.Ran = append(e.Ran, event.Program{Argv: ran.Argv, Dir: ran.Dir, Code: ran.Code, Elapsed: ran.Elapsed, Version: ran.Version})
-	}
-	return e
 }
 
 // emitGaps reports what could not be checked. For a person the many files of
@@ -215,7 +140,7 @@ func (a *App) emitGaps(gaps []check.Gap) {
 			unknown = append(unknown, g.File)
 			continue
 		}
-		a.Events().Emit(gapEvent(g))
+		a.Events().Emit(land.Gap(g))
 	}
 	if n := len(unknown); n > 0 {
 		text := strings.Join(unknown[:min(n, 5)], ", ")

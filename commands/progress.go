@@ -82,9 +82,12 @@ func (p *checkProgress) show() {
 		p.shown = true
 		p.sink.Emit(event.Step{ID: "check", Title: p.title, State: event.Begin})
 	}
-	unit := "checks"
+	unit := fmt.Sprintf("of %d checks done", p.total)
+	if p.total == 0 {
+		unit = "checks done"
+	}
 	if len(p.running) > 0 {
-		unit = fmt.Sprintf("checks (%s, %d s)", strings.Join(p.running, ", "), int(p.now().Sub(p.began).Seconds()))
+		unit += fmt.Sprintf("; running: %s (%d s)", strings.Join(p.running, ", "), int(p.now().Sub(p.began).Seconds()))
 	}
 	p.sink.Emit(event.Progress{ID: "check", Unit: unit, Done: p.done})
 }

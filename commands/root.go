@@ -55,6 +55,9 @@ var verbs = []struct {
 }{
 	{"model", newUltrathinkCmd},
 	{"model", newAskCmd},
+	{"changes", newValidateCmd},
+	{"changes", newApplyCmd},
+	{"changes", newUndoCmd},
 	{"changes", newTrustCmd},
 	{"sessions", newSessionCmd},
 	{"sessions", newPromptCmd},

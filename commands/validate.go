@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bitactor/cf/check"
+	"github.com/bitactor/cf/engine/land"
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/fault"
 )
@@ -64,7 +65,7 @@ func (a *App) validate(cmd *cobra.Command, args []string, flags checkFlags) (err
 // showReport reports everything and returns the error that the run ends with.
 func (a *App) showReport(r *check.Report, allowUnchecked bool) error {
 	for _, d := range r.Diagnostics() {
-		a.Events().Emit(diagnosticEvent(d))
+		a.Events().Emit(land.Diagnostic(d))
 	}
 	for _, p := range r.Parts {
 		if p.Dropped > 0 {
@@ -72,14 +73,14 @@ func (a *App) showReport(r *check.Report, allowUnchecked bool) error {
 		}
 		for _, t := range p.Tests {
 			if t.State == check.Failed || t.State == check.Flaky {
-				e := testEvent(t, string(t.State))
+				e := land.Test(t, string(t.State))
 				e.Checker, e.Project = p.Checker, p.Project
 				a.Events().Emit(e)
 			}
 		}
 	}
 	a.emitGaps(r.Gaps())
-	sum := checksEvent(r)
+	sum := land.Checks(r)
 	a.Events().Emit(sum)
 	switch {
 	case sum.State == "findings":

@@ -17,3 +17,7 @@ func (t *Tree) ReadToChange(rel string, limit int64) ([]byte, fs.FileMode, error
 	}
 	return data, info.Mode().Perm(), nil
 }
+
+// Ready refuses, as Commit would, while a merge, rebase, cherry-pick, revert or
+// bisect is under way: for who wants to know before minutes of checks.
+func (l *Ledger) Ready() error { return l.tree.notMerging() }

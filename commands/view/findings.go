@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -241,21 +242,21 @@ func partDetail(p event.CheckedPart) string {
 	return text
 }
 
-// programs names what ran, each once, with its version.
+// programs names what ran, each once; a version stands behind the last of those
+// that have it.
 func programs(ran []event.Program) string {
-	var names []string
-	seen := map[string]bool{}
+	var names, versions []string
 	for _, p := range ran {
-		name := shortArgv(p.Argv)
-		if p.Version != "" {
-			name += " (" + p.Version + ")"
-		}
-		if !seen[name] {
-			seen[name] = true
-			names = append(names, name)
+		if name := shortArgv(p.Argv); !slices.Contains(names, name) {
+			names, versions = append(names, name), append(versions, p.Version)
 		}
 	}
-	const most = 4
+	for i := range names {
+		if versions[i] != "" && (i+1 == len(names) || versions[i+1] != versions[i]) {
+			names[i] += " (" + versions[i] + ")"
+		}
+	}
+	const most = 8
 	if n := len(names) - most; n > 0 {
 		names = append(names[:most], fmt.Sprintf("%d more", n))
 	}
