@@ -9,7 +9,7 @@ type Diagnostic struct {
 	Line     int    `json:"line,omitempty"`
 	Column   int    `json:"column,omitempty"`
 	Severity string `json:"severity"` // "error", "warning"
-	Code     string `json:"code"`     // the tool's own name of the rule
+	Rule     string `json:"rule"`     // by the tool's own name
 	Message  string `json:"message"`
 	Checker  string `json:"checker"`
 	Tool     string `json:"tool"`

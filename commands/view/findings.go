@@ -51,7 +51,7 @@ func place(file string, line, column int) string {
 
 // ruleText names the tool and its rule.
 func ruleText(e event.Diagnostic) string {
-	tool, rule := oneLine(orElse(e.Tool, e.Checker)), oneLine(e.Code)
+	tool, rule := oneLine(orElse(e.Tool, e.Checker)), oneLine(e.Rule)
 	if rule == "" || rule == tool {
 		return tool
 	}

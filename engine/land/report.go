@@ -10,7 +10,7 @@ import (
 // Diagnostic is a diagnostic as an event.
 func Diagnostic(d check.Diagnostic) event.Diagnostic {
 	return event.Diagnostic{
-		File: d.File, Line: d.Line, Column: d.Column, Severity: string(d.Severity), Code: d.Code, Message: d.Message,
+		File: d.File, Line: d.Line, Column: d.Column, Severity: string(d.Severity), Rule: d.Code, Message: d.Message,
 		Checker: d.Checker, Tool: d.Tool, Source: d.Source, Beside: d.Beside,
 	}
 }
