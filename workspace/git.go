@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -184,11 +185,20 @@ func (g *git) run(ctx context.Context, stdin []byte, args ...string) ([]byte, er
 	case fault.KindOf(err) != fault.Failed:
 		return nil, &endedError{err}
 	}
-	why := r.Stderr.LastLine()
-	if why == "" {
-		why = err.Error()
+	return out.Bytes(), fault.New(fault.Failed, CodeGit, "%s", cmp.Or(complaint(r.Stderr.String()), err.Error())).On("git "+args[0], quote(g.top))
+}
+
+// complaint is the line of git's error output that says what is wrong; advice
+// may follow it.
+func complaint(said string) string {
+	for line := range strings.Lines(said) {
+		for _, mark := range []string{"fatal: ", "error: "} {
+			if why, ok := strings.CutPrefix(strings.TrimSpace(line), mark); ok {
+				return why
+			}
+		}
 	}
-	return out.Bytes(), fault.New(fault.Failed, CodeGit, "%s", why).On("git "+args[0], quote(g.top))
+	return strings.TrimSpace(said)
 }
 
 // line is run, for a command that answers with one line.
