@@ -63,8 +63,8 @@ test-packages:
 	@tools/packages.sh tmux iproute2
 
 ##@ Measure (figures go to docs/figures.md)
-.PHONY: bench bench-start bench-stream bench-reuse bench-memory
-bench: bench-start bench-stream bench-reuse bench-memory ## all figures
+.PHONY: bench bench-start bench-stream bench-reuse bench-memory bench-commit
+bench: bench-start bench-stream bench-reuse bench-memory bench-commit ## all figures
 bench-start: build ## start-up of cf against an empty Go program
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md start
 bench-stream: build ## tokens per second and first token against a bare curl
@@ -73,6 +73,8 @@ bench-reuse: build ## share of the prompt that a second turn reuses
 	@tools/with-server.sh $(CF) go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md reuse
 bench-memory: build ## peak memory of a session
 	@tools/with-server.sh $(CF) go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md memory
+bench-commit: build ## cost of a commit of 20 files beside its fsyncs
+	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md commit
 
 include core/core.mk
 

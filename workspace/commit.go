@@ -42,10 +42,11 @@ func (l *Ledger) Commit(ctx context.Context, set *Set, o CommitOptions) (*Landed
 }
 
 func (l *Ledger) commit(ctx context.Context, j *journal, set *Set, o CommitOptions) (*Landed, error) {
-	if err := l.tree.reread(ctx, set.Reads); err != nil {
+	wants := set.wants()
+	if err := l.tree.reread(ctx, set.Reads, wants); err != nil {
 		return nil, err
 	}
-	p, err := j.prepare(set.wants())
+	p, err := j.prepare(wants)
 	if err != nil {
 		return nil, err
 	}
@@ -122,10 +123,14 @@ func (s *Set) wants() []want {
 	return wants
 }
 
-// reread compares what was read with what is there now.
-func (t *Tree) reread(ctx context.Context, reads map[string]string) error {
+// reread compares what was read with what is there now, but for the targets,
+// which prepare looks at.
+func (t *Tree) reread(ctx context.Context, reads map[string]string, targets []want) error {
 	var changed []string
 	for _, rel := range slices.Sorted(maps.Keys(reads)) {
+		if slices.ContainsFunc(targets, func(w want) bool { return w.path == rel }) {
+			continue
+		}
 		if ctx.Err() != nil {
 			return &endedError{context.Cause(ctx)}
 		}

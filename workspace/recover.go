@@ -10,26 +10,31 @@ import (
 	"strings"
 )
 
-// recoverAll takes back every landing that was cut short and removes what crashes
+// recoverAll takes back a landing that was cut short and removes what crashes
 // left in the store. It may be cut short itself, any number of times: each step
-// looks at what is there and not at what was done.
+// looks at what is there and not at what was done. Only the newest landing can
+// have been cut short, or one that is disowned: each landing begins with this,
+// and IDs only grow.
 func (j *journal) recoverAll() ([]Recovered, error) {
 	names, err := j.store.names()
 	if err != nil {
 		return nil, err
 	}
 	slices.Sort(names)
-	slices.Reverse(names) // the newest landing first
+	slices.Reverse(names) // the newest first
 	var all []Recovered
+	newest := true
 	for _, name := range names {
 		id, isLanding := strings.CutSuffix(name, landingSuffix)
+		disowned := slices.Contains(names, id+disownedSuffix)
 		switch {
 		case strings.HasSuffix(name, newSuffix): // nothing of the user's was touched yet
 			if err := j.store.remove(name); err != nil {
 				return all, err
 			}
-		case isLanding:
-			r, err := j.recoverOne(id, slices.Contains(names, id+disownedSuffix))
+		case isLanding && (newest || disowned):
+			newest = false
+			r, err := j.recoverOne(id, disowned)
 			if r != nil {
 				all = append(all, *r)
 			}
