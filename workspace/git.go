@@ -46,8 +46,12 @@ func (t *Tree) gitDir() (top, dir string) {
 // underWay are the marks that git leaves in its folder while a longer command
 // waits for the user (git's wt-status.c, wt_status_get_state).
 var underWay = []struct{ name, what string }{
-	{"MERGE_HEAD", "a merge"}, {"rebase-merge", "a rebase"}, {"rebase-apply", "a rebase or git am"},
-	{"CHERRY_PICK_HEAD", "a cherry-pick"}, {"REVERT_HEAD", "a revert"}, {"BISECT_LOG", "a bisect"},
+	{"MERGE_HEAD", "a merge"},
+	{"rebase-merge", "a rebase"},
+	{"rebase-apply", "a rebase or git am"},
+	{"CHERRY_PICK_HEAD", "a cherry-pick"},
+	{"REVERT_HEAD", "a revert"},
+	{"BISECT_LOG", "a bisect"},
 }
 
 // notMerging refuses while a merge, rebase, cherry-pick, revert or bisect is
@@ -311,7 +315,7 @@ func (l *Ledger) landed(p string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		_ = f.Close() // only read
+		f.close()
 		if !f.done || f.in.Undoes != "" {
 			continue
 		}

@@ -114,8 +114,17 @@ func TestDirty(t *testing.T) {
 	runGit(t, dir, "add", "staged")
 	must(t, os.Remove(filepath.Join(dir, "removed")))
 	all := []workspace.Change{
-		{Path: "clean"}, {Path: "modified"}, {Path: "staged"}, {Path: "removed"}, {Path: "landed"}, {Path: "made"},
-		{Path: "sub/x"}, {Path: "untracked"}, {Path: "ignored"}, {Path: "odd name\tü"}, {Path: "absent"},
+		{Path: "clean"},
+		{Path: "modified"},
+		{Path: "staged"},
+		{Path: "removed"},
+		{Path: "landed"},
+		{Path: "made"},
+		{Path: "sub/x"},
+		{Path: "untracked"},
+		{Path: "ignored"},
+		{Path: "odd name\tü"},
+		{Path: "absent"},
 	}
 	dirty := func() map[string]string {
 		t.Helper()

@@ -59,9 +59,7 @@ func (j *journal) addNote(id string, n note) error {
 	if err != nil {
 		return err
 	}
-	if err := f.Close(); err != nil {
-		return err
-	}
+	f.close()
 	return j.appendRecord(id, f.end, recordNote, text)
 }
 

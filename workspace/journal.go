@@ -144,7 +144,8 @@ type openLanding struct {
 	h handle
 }
 
-func (o *openLanding) Close() error { return o.h.Close() }
+// close closes what was only read.
+func (o *openLanding) close() { _ = o.h.Close() }
 
 // load opens the landing id. A file that makes no sense is errCorrupt.
 func (j *journal) load(id string) (*openLanding, error) {

@@ -53,7 +53,7 @@ func (j *journal) land(ctx context.Context, in *intent, content func(int, io.Wri
 func (j *journal) disown(id string) bool {
 	f, err := j.load(id)
 	if err == nil {
-		_ = f.Close() // only read
+		f.close()
 		if !f.done {
 			return true
 		}

@@ -296,7 +296,7 @@ func (j *journal) entry(id string) (*Entry, error) {
 	if err != nil {
 		return nil, ignoreAbsent(err)
 	}
-	defer f.Close()
+	defer f.close()
 	if !f.done {
 		return nil, nil
 	}

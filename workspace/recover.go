@@ -76,9 +76,9 @@ func (j *journal) recoverOne(id string, disowned bool) (*Recovered, error) {
 	if err != nil {
 		return nil, err
 	}
-	done := f.done && !disowned
-	if err := f.Close(); err != nil || done {
-		return nil, err
+	f.close()
+	if f.done && !disowned {
+		return nil, nil
 	}
 	r, err := j.takeBack(id, true)
 	return &r, err
@@ -102,7 +102,7 @@ func (j *journal) takeBack(id string, begun bool) (Recovered, error) {
 	if err != nil {
 		return Recovered{ID: id}, err
 	}
-	defer f.Close()
+	defer f.close()
 	t := &taking{j: j, f: f, dirs: openFolders(j.tree), touched: map[string]bool{}, report: Recovered{ID: id, Title: f.in.Title}}
 	defer t.dirs.close()
 	for _, d := range slices.Backward(f.in.Drop) {

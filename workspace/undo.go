@@ -51,7 +51,7 @@ func (j *journal) undo(ctx context.Context, id string, o UndoOptions) (*Landed, 
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer f.close()
 	p, err := j.prepare(f.backwards())
 	var changed *changedError
 	if errors.As(err, &changed) {
