@@ -2,17 +2,20 @@ package markdown
 
 import (
 	"bytes"
+	"context"
 	"go/parser"
 	"go/scanner"
 	"go/token"
+	"slices"
 	"strings"
 
 	mdast "github.com/yuin/goldmark/ast"
-	"mvdan.cc/sh/v3/syntax"
+	shell "mvdan.cc/sh/v3/syntax"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/data"
 	"github.com/bitactor/cf/check/source"
+	"github.com/bitactor/cf/syntax"
 )
 
 // placeholder is how writers leave something out of a snippet. A snippet that
@@ -39,7 +42,14 @@ var parsers = map[string]func(*source.File){
 }
 
 // aliases are other names of languages, as GitHub's linguist knows them.
-var aliases = map[string]string{"yml": "yaml", "golang": "go", "bash": "sh", "shell": "sh"}
+var aliases = map[string]string{
+	"yml": "yaml", "golang": "go", "bash": "sh", "shell": "sh", "py": "python", "python3": "python", "ex": "elixir", "exs": "elixir", "erl": "erlang",
+	"js": "javascript", "jsx": "javascript", "ts": "typescript", "rs": "rust",
+}
+
+// grammars are the languages that package syntax parses in fences. A grammar
+// takes statements and definitions alike, so that snippets need no care.
+var grammars = []string{"python", "elixir", "erlang", "javascript", "typescript", "rust"}
 
 // fences records fences that are not closed, and code in them that does not
 // parse.
@@ -87,8 +97,11 @@ func (d *document) snippet(fence *mdast.FencedCodeBlock) {
 	if other, ok := aliases[lang]; ok {
 		lang = other
 	}
-	run, ok := parsers[lang]
-	if !ok {
+	run := parsers[lang]
+	if run == nil && slices.Contains(grammars, lang) {
+		run = grammar(lang)
+	}
+	if run == nil {
 		return
 	}
 	var code []byte
@@ -105,7 +118,7 @@ func (d *document) snippet(fence *mdast.FencedCodeBlock) {
 	first, _ := d.f.Position(starts[0])
 	f.Above = first - 1
 	run(f)
-	if f.Failed() && !placeholder().Match(code) && !(lang == "sh" && prompt().Match(code)) {
+	if f.Failed() && !placeholder().Match(code) && !prompt().Match(code) {
 		d.adopt(f, "fence-"+lang, starts)
 	}
 }
@@ -141,6 +154,17 @@ func (d *document) frontMatter(n int) {
 	f := source.New(name, tool, d.f.Path, d.f.Data[:at])
 	if data.CheckYAML(f); f.Failed() && !placeholder().Match(d.f.Data[:at]) {
 		d.adopt(f, "front-matter", starts)
+	}
+}
+
+// grammar returns what parses a language by its grammar. One mistake makes the
+// grammar see more of them, so only the first is told.
+func grammar(lang string) func(*source.File) {
+	return func(f *source.File) {
+		problems, err := syntax.Check(context.Background(), syntax.ByName(lang), f.Data)
+		if err == nil && len(problems) > 0 {
+			f.Error(f.Offset(problems[0].Line, problems[0].Column), "syntax", "%s", problems[0].Message)
+		}
 	}
 }
 
@@ -210,8 +234,8 @@ func goErrors(f *source.File, before, text, after string) {
 
 // snippetShell accepts what Bash does.
 func snippetShell(f *source.File) {
-	_, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(bytes.NewReader(f.Data), "")
-	if parse, ok := err.(syntax.ParseError); ok {
+	_, err := shell.NewParser(shell.Variant(shell.LangBash)).Parse(bytes.NewReader(f.Data), "")
+	if parse, ok := err.(shell.ParseError); ok {
 		f.Error(int(parse.Pos.Offset()), "syntax", "%s", parse.Text)
 	} else if err != nil {
 		f.Error(0, "syntax", "%s", err)

@@ -473,12 +473,15 @@ func (p *parser) timestamp() {
 	if !p.accept("+") {
 		p.accept("-")
 	}
-	t := p.take()
-	if t.kind != number {
+	switch t := p.take(); t.kind {
+	case number:
+		if v := p.number(t); math.IsNaN(v) || math.Abs(v) >= math.MaxInt64 {
+			p.fail(t.pos, "timestamp out of bounds for @ modifier")
+		}
+	case duration:
+		p.seconds(t)
+	default:
 		p.fail(t.pos, "unexpected %s behind @, expected timestamp", t)
-	}
-	if v := p.number(t); math.IsNaN(v) || math.Abs(v) >= math.MaxInt64 {
-		p.fail(t.pos, "timestamp out of bounds for @ modifier")
 	}
 }
 
