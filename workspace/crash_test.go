@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -73,22 +74,52 @@ func whole(t *testing.T, what string, w world, want ...map[string]string) {
 	t.Fatalf("%s: a mix (-before +got):\n%s", what, cmp.Diff(want[0], got))
 }
 
-// outcome runs the landing with a kill before operation n, -1 for none.
-func outcome(t *testing.T, plain bool, n int) (w world, before, after map[string]string, landed bool) {
+// scenarios are what is stopped: a landing, its undo, and the undo of that.
+var scenarios = []struct {
+	name    string
+	prepare func(t testing.TB, w world) // lands what act builds on
+	act     func(t testing.TB, w world) error
+}{
+	{"commit", func(testing.TB, world) {}, func(t testing.TB, w world) error {
+		_, err := w.land(t, crashSet())
+		return err
+	}},
+	{"undo", func(t testing.TB, w world) {
+		_, err := w.land(t, crashSet())
+		must(t, err)
+	}, undoNewest},
+	{"redo", func(t testing.TB, w world) {
+		_, err := w.land(t, crashSet())
+		must(t, errors.Join(err, undoNewest(t, w)))
+	}, undoNewest},
+}
+
+func undoNewest(t testing.TB, w world) error {
+	ids, err := w.journal().ids()
+	must(t, err)
+	_, err = w.journal().undo(t.Context(), ids[len(ids)-1], UndoOptions{})
+	return err
+}
+
+// outcome runs a scenario with a kill before operation n of what it does, -1
+// for none. first is the number of the first such operation.
+func outcome(t *testing.T, scenario int, plain bool, n int) (w world, first int, before, after map[string]string, landed bool) {
 	t.Helper()
+	s := scenarios[scenario]
 	done := crashWorld(t, plain)
+	s.prepare(t, done)
 	before = done.tree.snapshot()
-	if _, err := done.land(t, crashSet()); err != nil {
-		t.Fatal(err)
-	}
+	must(t, s.act(t, done))
 	after = done.tree.snapshot()
 	w = crashWorld(t, plain)
+	s.prepare(t, w)
+	first = w.d.ops
 	if n >= 0 {
-		w.d.killAt(n)
+		w.d.killAt(first + n)
 	}
-	_, err := w.land(t, crashSet())
+	err := s.act(t, w)
 	w.d.before = nil
-	return w, before, after, err == nil
+	return w, first, before, after, err == nil
 }
 
 // subsets calls f with every subset of n unsynced effects, or with all
@@ -113,63 +144,77 @@ func subsets(n int, r *rand.Rand, f func(survives func(int) bool)) int {
 	return n + 1 + 500
 }
 
-// TestCommitKilledAtEveryOperation stops the landing before each operation, with
-// every subset of what was not synced lost, and recovers.
+// TestCommitKilledAtEveryOperation stops a landing, an undo and its undo before
+// each operation, with every subset of what was not synced lost, and recovers.
 func TestCommitKilledAtEveryOperation(t *testing.T) {
-	for _, plain := range []bool{false, true} {
-		r := rand.New(rand.NewPCG(1, 2))
-		full, _, _, _ := outcome(t, plain, -1)
-		cases := 0
-		for n := range full.d.ops + 1 {
-			w, before, after, landed := outcome(t, plain, n)
-			if landed != (n >= full.d.ops) {
-				t.Fatalf("killed before operation %d of %d: landed %v", n, full.d.ops, landed)
-			}
-			cases += subsets(len(w.d.effects), r, func(survives func(int) bool) {
-				x := w.afterLoss(survives)
-				if _, err := x.journal().recoverAll(); err != nil {
-					t.Fatalf("killed before %d: %v", n, err)
-				}
-				if landed {
-					whole(t, "landed", x, after)
-				} else {
-					whole(t, "killed before "+append(full.d.steps, "nothing")[n], x, before, after)
-				}
-				// What recovery did is durable itself.
-				x = x.afterLoss(func(int) bool { return false })
-				if _, err := x.journal().recoverAll(); err != nil {
-					t.Fatal(err)
-				}
-				whole(t, "recovered", x, before, after)
-			})
+	for i, s := range scenarios {
+		for _, plain := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/plain=%v", s.name, plain), func(t *testing.T) { killedEverywhere(t, i, plain) })
 		}
-		t.Logf("plain renames %v: %d operations, %d cases", plain, full.d.ops, cases)
 	}
+}
+
+func killedEverywhere(t *testing.T, scenario int, plain bool) {
+	r := rand.New(rand.NewPCG(1, 2))
+	full, first, _, _, _ := outcome(t, scenario, plain, -1)
+	steps := append(full.d.steps[first:], "nothing")
+	cases := 0
+	for n, step := range steps {
+		w, _, before, after, landed := outcome(t, scenario, plain, n)
+		if landed != (step == "nothing") {
+			t.Fatalf("killed before operation %d, %s: landed %v", n, step, landed)
+		}
+		cases += subsets(len(w.d.effects), r, func(survives func(int) bool) {
+			x := w.afterLoss(survives)
+			if _, err := x.journal().recoverAll(); err != nil {
+				t.Fatalf("killed before %d: %v", n, err)
+			}
+			if landed {
+				whole(t, "landed", x, after)
+			} else {
+				whole(t, "killed before "+step, x, before, after)
+			}
+			// What recovery did is durable itself.
+			x = x.afterLoss(func(int) bool { return false })
+			if _, err := x.journal().recoverAll(); err != nil {
+				t.Fatal(err)
+			}
+			whole(t, "recovered", x, before, after)
+		})
+	}
+	t.Logf("%d operations, %d cases", len(steps)-1, cases)
 }
 
 // TestRecoveryKilledAtEveryOperation stops recovery too.
 func TestRecoveryKilledAtEveryOperation(t *testing.T) {
-	for _, plain := range []bool{false, true} {
-		full, _, _, _ := outcome(t, plain, -1)
-		r := rand.New(rand.NewPCG(3, 4))
-		for n := range full.d.ops {
-			w, before, after, _ := outcome(t, plain, n)
-			for _, lost := range []func(int) bool{all, func(int) bool { return r.IntN(2) == 0 }} {
-				crashed := w.afterLoss(lost)
-				for k := 0; ; k++ {
-					x := crashed.afterLoss(all)
-					x.d.killAt(k)
-					_, err := x.journal().recoverAll()
-					x = x.afterLoss(func(int) bool { return r.IntN(2) == 0 })
-					if _, err := x.journal().recoverAll(); err != nil {
-						t.Fatal(err)
-					}
-					whole(t, "twice killed", x, before, after)
-					if err == nil {
-						break
-					}
+	for scenario := range scenarios {
+		for _, plain := range []bool{false, true} {
+			full, first, _, _, _ := outcome(t, scenario, plain, -1)
+			r := rand.New(rand.NewPCG(3, 4))
+			for n := range full.d.ops - first {
+				w, _, before, after, _ := outcome(t, scenario, plain, n)
+				for _, lost := range []func(int) bool{all, func(int) bool { return r.IntN(2) == 0 }} {
+					killedTwice(t, w.afterLoss(lost), r, before, after)
 				}
 			}
+		}
+	}
+}
+
+// killedTwice stops the recovery of a crashed world before each operation.
+func killedTwice(t *testing.T, crashed world, r *rand.Rand, before, after map[string]string) {
+	t.Helper()
+	for k := 0; ; k++ {
+		x := crashed.afterLoss(all)
+		x.d.killAt(k)
+		_, err := x.journal().recoverAll()
+		x = x.afterLoss(func(int) bool { return r.IntN(2) == 0 })
+		if _, err := x.journal().recoverAll(); err != nil {
+			t.Fatal(err)
+		}
+		whole(t, "twice killed", x, before, after)
+		if err == nil {
+			return
 		}
 	}
 }
@@ -178,7 +223,7 @@ func TestRecoveryKilledAtEveryOperation(t *testing.T) {
 func TestCommitWithFailingOperations(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EIO, syscall.ENOSPC, syscall.EROFS} {
 		for _, forGood := range []bool{false, true} {
-			full, before, after, _ := outcome(t, false, -1)
+			full, _, before, after, _ := outcome(t, 0, false, -1)
 			for n := range full.d.ops {
 				w := crashWorld(t, false)
 				w.d.before = func(op string, at int) error {
@@ -222,7 +267,7 @@ func TestCommitWithFailingOperations(t *testing.T) {
 
 // TestFailureThenKill kills the process while it takes a failed landing back.
 func TestFailureThenKill(t *testing.T) {
-	full, before, after, _ := outcome(t, false, -1)
+	full, _, before, after, _ := outcome(t, 0, false, -1)
 	for n := range full.d.ops {
 		for k := n + 1; k < full.d.ops+40; k++ {
 			w := crashWorld(t, false)
@@ -305,9 +350,9 @@ func TestEditsDuringCommit(t *testing.T) {
 
 // TestEditsAfterACrash leaves alone what somebody changed before cf ran again.
 func TestEditsAfterACrash(t *testing.T) {
-	full, before, _, _ := outcome(t, false, -1)
+	full, _, before, _, _ := outcome(t, 0, false, -1)
 	for n := range full.d.ops {
-		w, _, _, _ := outcome(t, false, n)
+		w, _, _, _, _ := outcome(t, 0, false, n)
 		w = w.afterLoss(all)
 		w.tree.n.entries["change"] = w.d.node(false, 0o644)
 		w.tree.n.entries["change"].data = []byte("mine")

@@ -440,3 +440,40 @@ func TestWithoutExchangingRename(t *testing.T) {
 	plainly(func(j *journal) error { _, err := j.undo(t.Context(), "", UndoOptions{}); return err })
 	recovered(t, "undone", dir, a)
 }
+
+// TestOpeningStandsInNobodysWay opens ledgers while another commits.
+func TestOpeningStandsInNobodysWay(t *testing.T) {
+	dir := quickDir(t)
+	plantStateA(t, filepath.Join(dir, "tree"))
+	l := realLedger(t, filepath.Join(dir, "tree"), filepath.Join(dir, "state"))
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	var opened atomic.Int32
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			other, err := OpenLedger(l.tree, filepath.Join(dir, "state"))
+			if err != nil || len(other.Recovered()) > 0 {
+				t.Errorf("%+v, %v", other, err)
+			}
+			opened.Add(1)
+		}
+	})
+	there, back := twoStates()
+	missed := 0
+	for i := range 200 {
+		_, err := l.Commit(t.Context(), []*Set{there, back}[i%2], CommitOptions{})
+		for fault.KindOf(err) == fault.Locked { // it saw a commit under way and asked whether that was cut short
+			missed++
+			_, err = l.Commit(t.Context(), []*Set{there, back}[i%2], CommitOptions{})
+		}
+		must(t, err)
+	}
+	close(stop)
+	wg.Wait()
+	t.Logf("%d opened, %d commits found the lock held for a moment", opened.Load(), missed)
+}

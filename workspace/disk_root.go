@@ -167,7 +167,14 @@ func (f *rootFolder) mkdir(name string, mode fs.FileMode) error {
 
 func (f *rootFolder) remove(name string) error { return f.root.Remove(name) }
 
-func (f *rootFolder) sync() error { return f.dir.Sync() }
+// sync passes over file systems that have nothing to sync of a folder, and say
+// so (fsync(2), EINVAL).
+func (f *rootFolder) sync() error {
+	if err := f.dir.Sync(); !unsupported(err) {
+		return err
+	}
+	return nil
+}
 
 // keptMark ends the name under which swap holds the old file where it has to
 // do without an exchanging rename.

@@ -131,14 +131,50 @@ func OpenLedger(t *Tree, stateDir string) (*Ledger, error) {
 	if _, err := os.Lstat(l.dir); errors.Is(err, fs.ErrNotExist) {
 		return l, nil
 	}
-	err := l.locked("recover", func(*journal) error { return nil })
-	if fault.KindOf(err) == fault.Locked {
-		return l, nil
+	cut, err := l.cutShort()
+	if err == nil && cut {
+		err = l.locked("recover", func(*journal) error { return nil })
 	}
-	if err != nil {
+	if err != nil && fault.KindOf(err) != fault.Locked {
 		return nil, err
 	}
 	return l, nil
+}
+
+// cutShort tells whether there may be something to take back. It asks without
+// the lock: whoever only opens a ledger must not stand in another's way.
+func (l *Ledger) cutShort() (bool, error) {
+	if err := l.makeDir(); err != nil { // it is there: its owner and mode are looked at
+		return false, l.fault("open ledger", err)
+	}
+	j, err := l.journal()
+	if err != nil {
+		return false, l.fault("open ledger", err)
+	}
+	defer j.close()
+	names, err := j.store.names()
+	if err != nil {
+		return false, l.fault("open ledger", err)
+	}
+	newest := ""
+	for _, name := range names {
+		id, isLanding := strings.CutSuffix(name, landingSuffix)
+		if isLanding {
+			newest = max(newest, id)
+		}
+		if strings.HasSuffix(name, newSuffix) || strings.HasSuffix(name, disownedSuffix) {
+			return true, nil
+		}
+	}
+	if newest == "" {
+		return false, nil
+	}
+	f, err := j.load(newest)
+	if err != nil {
+		return true, nil // damaged, or renamed this moment: recovery finds out under the lock
+	}
+	f.close()
+	return !f.done, nil
 }
 
 // rootKey names a root's folder: 64 bits of its path's hash.

@@ -56,7 +56,7 @@ func (s *Set) CheckWithin(t *Tree, l Limits) error {
 			if first == c.Path {
 				return badSet(c.Path, "two changes of this file")
 			}
-			return badSet(c.Path, "the same file as %s on this file system", quote(first))
+			return badSet(c.Path, "file systems may take it for the same file as %s", quote(first))
 		}
 		seen[key] = c.Path
 	}

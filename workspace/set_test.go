@@ -70,7 +70,7 @@ func TestSetCheck(t *testing.T) {
 		{"hg", []string{".hg/hgrc"}, "protected"},
 		{"svn", []string{".svn/x"}, "protected"},
 		{"twice", []string{"a", "a"}, "two changes"},
-		{"twice by composition", []string{"\u00e9", "e\u0301"}, "same file as"},
+		{"twice by composition", []string{"\u00e9", "e\u0301"}, "the same file as"},
 		{"file below a file", []string{"a", "a/b"}, "lies below"},
 		{"file below a file, far", []string{"a/b/c/d", "x", "a/b"}, "lies below"},
 		{"one bad of many", []string{"a", "b", "../c", "d"}, `".."`},
