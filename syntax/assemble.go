@@ -47,12 +47,7 @@ func (f *File) assemble(h *harvest) {
 	for _, d := range defs {
 		names[d.name] = true
 	}
-	sortRanges(h.references)
-	for i, r := range h.references {
-		if !names[r] && (i == 0 || r != h.references[i-1]) {
-			f.references = append(f.references, Reference{Name: f.Text(r), Line: f.Line(r.Start)})
-		}
-	}
+	f.references = f.makeReferences(h.references, names)
 	sortRanges(h.imports)
 	for _, r := range slices.Compact(h.imports) {
 		if name := strings.Trim(f.Text(r), "\"'`<> \t\r\n"); name != "" {
@@ -65,6 +60,29 @@ func (f *File) assemble(h *harvest) {
 	}
 	sortRanges(h.subtests)
 	f.subtests = slices.Compact(h.subtests)
+}
+
+// makeReferences leaves out the names of definitions. Equal names share memory.
+func (f *File) makeReferences(ranges []Range, names map[Range]bool) []Reference {
+	sortRanges(ranges)
+	list := make([]Reference, 0, len(ranges))
+	known := map[string]string{}
+	line := 1
+	for i, r := range ranges {
+		if names[r] || i > 0 && r == ranges[i-1] {
+			continue
+		}
+		name, ok := known[string(f.src[r.Start:r.End])]
+		if !ok {
+			name = f.Text(r)
+			known[name] = name
+		}
+		for line < len(f.lines) && f.lines[line] <= r.Start {
+			line++
+		}
+		list = append(list, Reference{Name: name, Line: line})
+	}
+	return list
 }
 
 func sortRanges(list []Range) {

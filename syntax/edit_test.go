@@ -1,3 +1,5 @@
+//go:build cgo
+
 package syntax
 
 import (
@@ -10,15 +12,6 @@ import (
 
 	"pgregory.net/rapid"
 )
-
-func mustParse(t testing.TB, path, src string) *File {
-	t.Helper()
-	f, err := Parse(context.Background(), Of(path, []byte(src)), []byte(src))
-	if err != nil {
-		t.Fatalf("%s: %v", path, err)
-	}
-	return f
-}
 
 func TestReplaceKeepsOtherBytes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -12,25 +12,24 @@ import (
 // refuse, but what it reports is wrong.
 func scanErlang(ctx context.Context, f *File) (harvest, error) {
 	var h harvest
-	s := erlScanner{f: f, src: f.src, h: &h}
-	tokens, err := s.tokens(ctx)
-	if err != nil {
-		return h, err
-	}
+	s := newErlScanner(f, &h)
 	m := erlModule{f: f, h: &h, exports: map[string]bool{}, halves: map[string]bool{}}
-	for len(tokens) > 0 {
-		if ctx.Err() != nil {
-			return h, ctx.Err()
+	for {
+		tokens, err := s.form(ctx)
+		if err != nil {
+			return h, err
 		}
-		end := slices.IndexFunc(tokens, func(t erlToken) bool { return t.kind == erlDot })
-		if end < 0 {
-			last := tokens[len(tokens)-1].at.End
-			m.form(tokens, Range{tokens[0].at.Start, last})
-			h.problems = append(h.problems, f.problem(last, `missing "." at the end of the last form`))
+		n := len(tokens)
+		if n == 0 {
 			break
 		}
-		m.form(tokens[:end], Range{tokens[0].at.Start, tokens[end].at.End})
-		tokens = tokens[end+1:]
+		whole := Range{tokens[0].at.Start, tokens[n-1].at.End}
+		if tokens[n-1].kind == erlDot {
+			m.form(tokens[:n-1], whole)
+			continue
+		}
+		m.form(tokens, whole)
+		m.problem(whole.End, `missing "." at the end of the last form`)
 	}
 	m.finish()
 	return h, nil

@@ -10,7 +10,7 @@ import (
 // erlKind is the kind of an Erlang token. The lexical rules are those of the
 // reference manual, "Character Set and Source File Encoding", "Data Types" and
 // "Preprocessor" (https://www.erlang.org/doc/system/reference_manual.html).
-type erlKind int
+type erlKind uint8
 
 const (
 	erlAtom    erlKind = iota // also a quoted one
@@ -24,8 +24,8 @@ const (
 	erlComment                // only given to the harvest
 )
 
-// erlToken is a token; text is the source's, without the quotes of an atom and
-// without the marks of a macro.
+// erlToken is a token; its text is a part of the source, without the quotes of an
+// atom and the marks of a macro, and empty for what has no name.
 type erlToken struct {
 	kind erlKind
 	at   Range
@@ -50,38 +50,55 @@ var erlOperators = []string{
 
 // erlScanner cuts a source into tokens.
 type erlScanner struct {
-	f   *File
-	src []byte
-	at  int
-	h   *harvest
+	f    *File
+	src  []byte
+	text string // the same; tokens share it
+	at   int
+	h    *harvest
+	list []erlToken // of the form being read
 }
 
-// tokens returns all tokens but comments, which go to the harvest, as do strings.
-func (s *erlScanner) tokens(ctx context.Context) ([]erlToken, error) {
+// maxFormTokens bounds the memory for one form.
+const maxFormTokens = 1 << 19
+
+func newErlScanner(f *File, h *harvest) *erlScanner {
+	s := &erlScanner{f: f, src: f.src, text: string(f.src), h: h}
 	if bytes.HasPrefix(s.src, []byte("\uFEFF")) {
 		s.at = 3
 	}
 	if bytes.HasPrefix(s.src[s.at:], []byte("#!")) {
 		s.comment()
 	}
-	var list []erlToken
-	for n := 1; ; n++ {
-		if n%4096 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
+	return s
+}
+
+// form returns the tokens up to the next dot that ends a form, which is the
+// last of them; the form at the end of the source may lack it. None are left: it
+// returns none. The tokens are valid until the next call. Comments and strings go
+// to the harvest.
+func (s *erlScanner) form(ctx context.Context) ([]erlToken, error) {
+	s.list = s.list[:0]
+	for {
 		for s.at < len(s.src) && isSpace(s.src[s.at]) {
 			s.at++
 		}
 		if s.at >= len(s.src) {
-			return list, nil
+			return s.list, ctx.Err()
 		}
 		start := s.at
 		kind, text := s.next()
-		if s.at <= start { // cannot be; a loop without end would be worse
-			s.at = start + 1
+		if kind == erlComment {
+			continue
 		}
-		if kind != erlComment {
-			list = append(list, erlToken{kind, Range{start, s.at}, text})
+		s.list = append(s.list, erlToken{kind, Range{start, s.at}, text})
+		if kind == erlDot {
+			return s.list, ctx.Err()
+		}
+		if len(s.list) == maxFormTokens {
+			return nil, ErrTooComplex
+		}
+		if len(s.list)%4096 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
 	}
 }
@@ -102,11 +119,11 @@ func (s *erlScanner) next() (erlKind, string) {
 		if !closed {
 			s.problem(start, "a quoted atom that is never closed begins with '")
 		}
-		inner := s.src[start+1 : s.at]
+		inner := s.text[start+1 : s.at]
 		if closed {
 			inner = inner[:len(inner)-1]
 		}
-		return erlAtom, string(inner)
+		return erlAtom, inner
 	case c == '$':
 		s.character()
 		return erlNumber, ""
@@ -168,7 +185,7 @@ func (s *erlScanner) word(at int) string {
 		}
 		end += size
 	}
-	return string(s.src[at:end])
+	return s.text[at:end]
 }
 
 // until moves behind the next end that no backslash stands before.
@@ -322,7 +339,7 @@ func (s *erlScanner) macro() (string, bool) {
 	if at < len(s.src) && s.src[at] == '\'' {
 		closed := s.until(at+1, '\'')
 		if closed {
-			return string(s.src[at+1 : s.at-1]), true
+			return s.text[at+1 : s.at-1], true
 		}
 		return "", true
 	}
@@ -347,5 +364,5 @@ func (s *erlScanner) punct() (erlKind, string) {
 	if !bytes.ContainsRune([]byte("()[]{},;:.=|!#<>+-*/?"), r) || r == utf8.RuneError {
 		s.problem(s.at-size, "unexpected "+quoted(string(rest[:size])))
 	}
-	return erlPunct, string(rest[:size])
+	return erlPunct, s.text[s.at-size : s.at]
 }

@@ -1,6 +1,9 @@
+//go:build cgo
+
 package syntax
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -10,6 +13,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 )
+
+func mustParse(t testing.TB, path, src string) *File {
+	t.Helper()
+	f, err := Parse(context.Background(), Of(path, []byte(src)), []byte(src))
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return f
+}
 
 var update = flag.Bool("update", false, "rewrite the goldens in testdata")
 

@@ -7,18 +7,19 @@ import (
 	"time"
 )
 
-// The bounds of one parse.
+// The bounds of one parse. Memory is bounded too: at about 96 MiB for the tree
+// and what was found in it.
 const (
-	MaxBytes   = 4 << 20         // of a source
-	MaxTime    = 5 * time.Second // of a parse, whatever the context allows
-	maxProblem = 50              // reported a file
+	MaxBytes   = 4 << 20          // of a source
+	MaxTime    = 10 * time.Second // of a parse, whatever the context allows
+	maxProblem = 50               // reported a file
 )
 
 // The errors of Parse. They are no findings about the source: it was not read
 // to its end, so nothing is known of it.
 var (
 	ErrTooLarge   = errors.New("larger than 4 MiB")
-	ErrTooComplex = errors.New("too deep or too ambiguous to parse within the limits")
+	ErrTooComplex = errors.New("takes more time or memory than a parse may")
 	ErrNoParser   = errors.New("this cf was built without cgo and has no parser for it")
 )
 

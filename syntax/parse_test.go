@@ -1,9 +1,13 @@
+//go:build cgo
+
 package syntax
 
 import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +35,35 @@ func TestParseBounds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestParseBoundsMemory reads sources whose trees would take gigabytes.
+func TestParseBoundsMemory(t *testing.T) {
+	for name, text := range map[string]string{"c": "((((", "javascript": "[1,2],", "shell": "$(", "erlang": "[1,2],", "go": "a "} {
+		src := []byte(strings.Repeat(text, MaxBytes/len(text)))
+		before := peakMemory(t)
+		if _, err := Parse(context.Background(), ByName(name), src); !errors.Is(err, ErrTooComplex) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if grown := peakMemory(t) - before; grown > 256<<20 {
+			t.Errorf("%s: %d MiB", name, grown>>20)
+		}
+	}
+}
+
+// peakMemory returns the largest resident set of the process so far, in bytes.
+func peakMemory(t *testing.T) int {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0 // not Linux: nothing to compare
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	var kib int
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		t.Fatal(err)
+	}
+	return kib << 10
 }
 
 // TestDeepNesting would end the whole test binary if anything below recursed on
@@ -69,8 +102,8 @@ func TestDeepNestingThatIsClosed(t *testing.T) {
 }
 
 func TestParseStopsWithTheContext(t *testing.T) {
-	src := bytes.Repeat([]byte("func f() { a(b, c, d); }\n"), MaxBytes/30)
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	src := bytes.Repeat([]byte("func f() { a(b, c, d); }\n"), MaxBytes/200)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
 	start := time.Now()
 	_, err := Parse(ctx, ByName("go"), src)

@@ -105,10 +105,10 @@ func (p parser) give() {
 // many bytes as servedBytes allows may be copied in one parse.
 const chunkBytes = 16 << 10
 
-func servedBytes(src []byte) int { return 8*len(src) + 1<<20 }
+func servedBytes(src []byte) int { return 3*len(src) + 16<<20 }
 
 // grow parses the source to a tree, which the caller closes.
-func grow(ctx context.Context, g *grammar, src []byte) (*sitter.Tree, error) {
+func grow(ctx context.Context, deadline time.Time, g *grammar, src []byte) (*sitter.Tree, error) {
 	p := takeParser()
 	if err := p.SetLanguage(g.language); err != nil {
 		p.free()
@@ -121,9 +121,10 @@ func grow(ctx context.Context, g *grammar, src []byte) (*sitter.Tree, error) {
 		atomic.StoreUintptr(p.stop, 1)
 		stopping.Done()
 	})
-	p.SetTimeoutMicros(limitMicros(ctx)) //nolint:staticcheck // as the flag
+	p.SetTimeoutMicros(microsUntil(deadline)) //nolint:staticcheck // as the flag
 	served, most := 0, servedBytes(src)
-	tree := p.ParseWithOptions(func(at int, _ sitter.Point) []byte {
+	var tree *sitter.Tree
+	read := func(at int, _ sitter.Point) []byte {
 		if at >= len(src) {
 			return nil
 		}
@@ -132,7 +133,8 @@ func grow(ctx context.Context, g *grammar, src []byte) (*sitter.Tree, error) {
 			atomic.StoreUintptr(p.stop, 1)
 		}
 		return piece
-	}, nil, nil)
+	}
+	watched(p.stop, func() { tree = p.ParseWithOptions(read, nil, nil) })
 	if !unwatch() {
 		stopping.Wait()
 	}
@@ -150,13 +152,8 @@ func grow(ctx context.Context, g *grammar, src []byte) (*sitter.Tree, error) {
 	return tree, nil
 }
 
-// limitMicros returns how long a parse or a query may run, in microseconds.
-func limitMicros(ctx context.Context) uint64 {
-	limit := MaxTime
-	if deadline, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Until(deadline))
-	}
-	return uint64(max(limit, time.Millisecond).Microseconds())
+func microsUntil(deadline time.Time) uint64 {
+	return uint64(max(time.Until(deadline), time.Millisecond).Microseconds())
 }
 
 // readTree parses f's source and returns what the query of its language finds;
@@ -166,7 +163,11 @@ func readTree(ctx context.Context, f *File, all bool) (harvest, error) {
 	if err != nil {
 		return harvest{}, err
 	}
-	tree, err := grow(ctx, g, f.src)
+	deadline := time.Now().Add(MaxTime)
+	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
+		deadline = d
+	}
+	tree, err := grow(ctx, deadline, g, f.src)
 	if err != nil {
 		return harvest{}, err
 	}
@@ -176,7 +177,7 @@ func readTree(ctx context.Context, f *File, all bool) (harvest, error) {
 	if h.problems, err = treeProblems(ctx, f, root); err != nil || !all {
 		return h, err
 	}
-	return h, collect(ctx, f, g, root, &h)
+	return h, collect(ctx, deadline, f, g, root, &h)
 }
 
 // The bounds of a query: states kept at once, and matches between two looks at
@@ -187,13 +188,11 @@ const (
 )
 
 // collect runs the query over the tree.
-func collect(ctx context.Context, f *File, g *grammar, root *sitter.Node, h *harvest) error {
+func collect(ctx context.Context, deadline time.Time, f *File, g *grammar, root *sitter.Node, h *harvest) error {
 	cursor := sitter.NewQueryCursor()
 	defer cursor.Close()
 	cursor.SetMatchLimit(maxStates)
-	limit := limitMicros(ctx)
-	cursor.SetTimeoutMicros(limit)
-	start := time.Now()
+	cursor.SetTimeoutMicros(microsUntil(deadline))
 	matches := cursor.Matches(g.query, root, f.src)
 	for n := 1; ; n++ {
 		m := matches.Next()
@@ -205,10 +204,13 @@ func collect(ctx context.Context, f *File, g *grammar, root *sitter.Node, h *har
 		}
 		h.add(f, g, m)
 	}
-	if cursor.DidExceedMatchLimit() || time.Since(start).Microseconds() >= int64(limit) {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if cursor.DidExceedMatchLimit() || !time.Now().Before(deadline) { // it may have ended early
 		return ErrTooComplex
 	}
-	return ctx.Err()
+	return nil
 }
 
 // add files one match under what its captures are called. The names of captures
