@@ -29,6 +29,9 @@ type Case struct {
 type Plan struct {
 	Warmup time.Duration // per case, not recorded
 	Rounds int           // recorded runs per case, at least 6
+
+	// Progress, if not nil, is told after each round how many are done.
+	Progress func(done, total int)
 }
 
 // Result is what the rounds of one case gave, per operation.
@@ -54,7 +57,7 @@ func Run(ctx context.Context, plan Plan, cases []Case) ([]Result, error) {
 	}
 	ticks, ns := make([][]float64, len(cases)), make([][]float64, len(cases))
 	results := make([]Result, len(cases))
-	for range plan.Rounds {
+	for round := range plan.Rounds {
 		for i, c := range cases {
 			s, err := run(ctx, c)
 			if err != nil {
@@ -66,6 +69,9 @@ func Run(ctx context.Context, plan Plan, cases []Case) ([]Result, error) {
 			}
 			ticks[i] = append(ticks[i], float64(s.Ticks)/float64(s.Operations))
 			ns[i] = append(ns[i], float64(s.NS)/float64(s.Operations))
+		}
+		if plan.Progress != nil {
+			plan.Progress(round+1, plan.Rounds)
 		}
 	}
 	for i, c := range cases {

@@ -59,9 +59,14 @@ func TestRunInterleaves(t *testing.T) {
 			return Sample{Operations: n, Ticks: 50, NS: 100, Disturbed: order.Len() == 2}, nil
 		}}
 	}
-	results, err := Run(t.Context(), Plan{Rounds: 6}, []Case{counting("a"), counting("b")})
+	var told []int
+	plan := Plan{Rounds: 6, Progress: func(done, total int) { told = append(told, done, total) }}
+	results, err := Run(t.Context(), plan, []Case{counting("a"), counting("b")})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(told) != 12 || told[0] != 1 || told[1] != 6 || told[10] != 6 {
+		t.Errorf("progress %v", told)
 	}
 	if order.String() != strings.Repeat("ab", 6) {
 		t.Errorf("order %s", order.String())
@@ -91,13 +96,13 @@ func TestReportFormats(t *testing.T) {
 		Title: "A <suite>", Time: time.Unix(0, 0), Machine: ThisMachine(), Noise: Watch(time.Millisecond)(),
 		Conditions: []string{"warm"},
 		Tables:     []Table{{"Rows", []string{"case", "ns"}, [][]string{{"push", "1.0"}}}},
-		Claims:     []Claim{{"1 ns a push", "warm", true}, {"0 ns a push", "warm", false}},
+		Claims:     []Claim{{"push", "at most 2 ns", "1 ns", "warm", true}, {"push", "at most 0 ns", "1 ns", "warm", false}},
 	}
 	var markdown, page, text bytes.Buffer
 	if err := errors.Join(r.Markdown(&markdown), r.HTML(&page), r.JSON(&text)); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| push | 1.0 |", "| yes | 1 ns a push | warm |", "| no | 0 ns", "- warm"} {
+	for _, want := range []string{"| push | 1.0 |", "| yes | push | at most 2 ns | 1 ns | warm |", "| no | push | at most 0 ns", "- warm"} {
 		if !strings.Contains(markdown.String(), want) {
 			t.Errorf("Markdown lacks %q", want)
 		}

@@ -18,6 +18,7 @@ type Report struct {
 	Noise      Noise     `json:"noise"`
 	Conditions []string  `json:"conditions"`
 	Tables     []Table   `json:"tables"`
+	Measures   []Measure `json:"measures"`
 	Claims     []Claim   `json:"claims"`
 }
 
@@ -29,9 +30,25 @@ type Table struct {
 	Rows    [][]string `json:"rows"`
 }
 
-// Claim is a sentence that a run either supports or does not.
+// Measure is a row of a table as numbers, for programs.
+type Measure struct {
+	Case       string   `json:"case"`
+	Ticks      Estimate `json:"ticks"`
+	NS         Estimate `json:"ns"`
+	Disturbed  int      `json:"disturbed"` // runs left out
+	Batch      int      `json:"batch,omitempty"`
+	Slots      int      `json:"slots,omitempty"`
+	Trace      bool     `json:"trace"`
+	Limit      string   `json:"limit,omitempty"`       // the case or operation that it is held against
+	LimitTicks float64  `json:"limit_ticks,omitempty"` // its median in the same run
+	Share      float64  `json:"share,omitempty"`       // of the limit reached: 1 would be the limit itself
+}
+
+// Claim is a figure held against its goal.
 type Claim struct {
-	Text       string `json:"text"`       // with its figure
+	Figure     string `json:"figure"`
+	Goal       string `json:"goal"`
+	Measured   string `json:"measured"`
 	Conditions string `json:"conditions"` // without which it may not be repeated
 	Holds      bool   `json:"holds"`
 }
@@ -72,10 +89,10 @@ func (r *Report) Markdown(w io.Writer) error {
 		}
 	}
 	if len(r.Claims) > 0 {
-		b.WriteString("\n## Claims\n\n| holds | claim | conditions |\n| --- | --- | --- |\n")
+		b.WriteString("\n## Claims\n\n| holds | figure | goal | measured | conditions |\n| --- | --- | --- | --- | --- |\n")
 	}
 	for _, c := range r.Claims {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", yesNo(c.Holds), c.Text, c.Conditions)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", yesNo(c.Holds), c.Figure, c.Goal, c.Measured, c.Conditions)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -91,7 +108,12 @@ func yesNo(b bool) string {
 //go:embed report.html.tmpl
 var page string
 
-var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{"yesNo": yesNo}).Parse(page))
-
-// HTML writes the report as a page that loads nothing.
-func (r *Report) HTML(w io.Writer) error { return pageTemplate.Execute(w, r) }
+// HTML writes the report as a page that loads nothing. The page is parsed here, not
+// when the program starts.
+func (r *Report) HTML(w io.Writer) error {
+	t, err := template.New("report").Funcs(template.FuncMap{"yesNo": yesNo}).Parse(page)
+	if err != nil {
+		return err
+	}
+	return t.Execute(w, r)
+}

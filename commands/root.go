@@ -63,6 +63,7 @@ var verbs = []struct {
 	{"sessions", newPromptCmd},
 	{"machine", newSetupCmd},
 	{"machine", newStatusCmd},
+	{"machine", newBenchmarkCmd},
 	{"machine", newConfigCmd},
 	{"other", newCompletionCmd},
 	{"other", newManCmd},

@@ -63,6 +63,7 @@ var published = []struct {
 	{Trust{}, "cf trust: what a repository's checks would run, and whether they may"},
 	{TrustList{}, "cf trust --list"},
 	{Script{}, "cf completion"},
+	{Benchmark{}, "cf benchmark"},
 	{Version{}, "cf version, cf --version"},
 	{helpEvent{}, "cf help, --help"},
 	{Exit{}, "the last line of every run"},

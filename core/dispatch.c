@@ -150,8 +150,9 @@ BA_API int ba_drain(struct ba_context *context, struct ba_ring *ring, uint32_t s
     if (ring->mode == BA_MPSC) return drain_mpsc(context, ring, signals_max, handled);
     int code = ba_spsc_peek(ring, signals_max, &span);
     if (code != BA_OK) return code;
+    *handled = span.count; /* before the handlers run: the less a loop of calls has to keep, the better */
+    const uint32_t position = span.first + span.count;
     work(context, span);
-    *handled = span.count;
-    ba_spsc_release_to(ring, span.first + span.count);
+    ba_spsc_release_to(ring, position);
     return BA_OK;
 }

@@ -230,25 +230,34 @@ func (r *Ring) Peek(want int) (Span, error) {
 	if want <= 0 {
 		return Span{}, ErrInval
 	}
-	h := r.h
-	head := h.head.Load()
+	head := r.h.head.Load()
 	count := uint32(min(want, RingSlotsMax))
-	if waiting := h.tailSeen - head; waiting < count {
-		closed := h.closed.Load() // before tail: what was committed before the close is then seen
-		h.tailSeen = h.tail.Load()
-		waiting = h.tailSeen - head
-		if waiting == 0 {
-			if closed != 0 {
-				return Span{}, ErrClosed
-			}
-			return Span{}, ErrEmpty
+	if r.h.tailSeen-head < count {
+		var err error
+		if count, err = r.lookSPSC(head, count); err != nil {
+			return Span{}, err
 		}
-		if waiting > h.depthMax.Load() {
-			h.depthMax.Store(waiting)
-		}
-		count = min(count, waiting)
 	}
 	return r.span(head, count), nil
+}
+
+// lookSPSC is what a consumer at head does when it has not seen as many signals as it
+// wants: it looks at tail and returns how many of them wait.
+func (r *Ring) lookSPSC(head, want uint32) (uint32, error) {
+	h := r.h
+	closed := h.closed.Load() // before tail: what was committed before the close is then seen
+	h.tailSeen = h.tail.Load()
+	waiting := h.tailSeen - head
+	if waiting == 0 {
+		if closed != 0 {
+			return 0, ErrClosed
+		}
+		return 0, ErrEmpty
+	}
+	if waiting > h.depthMax.Load() {
+		h.depthMax.Store(waiting)
+	}
+	return min(want, waiting), nil
 }
 
 // Release hands the first count slots of the last peek back to the producers;

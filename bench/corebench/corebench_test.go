@@ -1,12 +1,14 @@
-//go:build cgo && linux
-
 package corebench
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bitactor/cf/bench"
+	"github.com/bitactor/cf/core/cases"
 )
 
 // TestRunReportsEveryCase holds the report to its promises: no case is left out
@@ -35,13 +37,38 @@ func TestRunReportsEveryCase(t *testing.T) {
 			}
 		}
 	}
-	if len(r.Claims) < 6 {
-		t.Errorf("%d claims", len(r.Claims))
+	if len(r.Claims) < 6 || len(r.Measures) < len(r.Tables[0].Rows)+len(r.Tables[1].Rows) {
+		t.Errorf("%d claims, %d measures", len(r.Claims), len(r.Measures))
 	}
 	for _, c := range r.Claims {
-		if c.Conditions == "" || !strings.Contains(c.Text, "at most") {
+		if c.Conditions == "" || c.Measured == "" || c.Goal == "" {
 			t.Errorf("claim %+v", c)
 		}
+	}
+	last := r.Claims[len(r.Claims)-1]
+	if last.Figure != "allocations per signal" || !last.Holds {
+		t.Errorf("%+v", last)
+	}
+	if goOnly := strings.Contains(b.String(), "built without cgo"); goOnly == cases.InC {
+		t.Error("the report does not tell which implementation it measured")
+	}
+}
+
+// TestNothingIsClaimedOfWhatWasNotMeasured: a case that was always disturbed has no
+// figure, so it must not pass for a fast one.
+func TestNothingIsClaimedOfWhatWasNotMeasured(t *testing.T) {
+	sound := func(ticks float64) bench.Result { return bench.Result{Ticks: bench.Estimate{Median: ticks, Runs: 50}} }
+	by := map[string]bench.Result{noBatch: sound(7), mpscBy32: sound(28), swap: sound(20), tableCall: sound(5), limitMPSC: sound(21), goDrain: sound(5)}
+	var names []string
+	for _, c := range claims(by, 0.5) {
+		names = append(names, c.Figure+" "+c.Measured)
+		if c.Figure == "allocations per signal" && c.Holds {
+			t.Errorf("%+v", c)
+		}
+	}
+	want := []string{noBatch + " 7.00 ticks", "MPSC 1.12x (28.00 of 25.00 ticks)", "allocations per signal 0.5"}
+	if !slices.Equal(names, want) {
+		t.Errorf("%q, want %q", names, want)
 	}
 }
 

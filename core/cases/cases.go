@@ -7,55 +7,24 @@ package cases
 // #include "src/cases.h"
 import "C"
 
-import (
-	"fmt"
+import "github.com/bitactor/cf/core"
 
-	"github.com/bitactor/cf/core"
-)
+// InC tells whether Open runs workloads in C.
+const InC = true
 
-// The workloads; src/cases.h says what each does.
-const (
-	Cycles         = C.BA_CASE_CYCLES
-	Ticks          = C.BA_CASE_TICKS
-	Call           = C.BA_CASE_CALL
-	CallRandom     = C.BA_CASE_CALL_RANDOM
-	Cmpxchg        = C.BA_CASE_CMPXCHG
-	CmpxchgCall    = C.BA_CASE_CMPXCHG_CALL
-	FillCall       = C.BA_CASE_FILL_CALL
-	FillCallRandom = C.BA_CASE_FILL_CALL_RANDOM
-	SPSC           = C.BA_CASE_SPSC
-	SPSCCopy       = C.BA_CASE_SPSC_COPY
-	SPSCRandom     = C.BA_CASE_SPSC_RANDOM
-	SPSCTickEach   = C.BA_CASE_SPSC_TICK_EACH
-	SPSCCold       = C.BA_CASE_SPSC_COLD
-	MPSC           = C.BA_CASE_MPSC
-	MPSCSpan       = C.BA_CASE_MPSC_SPAN
-	Cross          = C.BA_CASE_CROSS
-	CrossCK        = C.BA_CASE_CROSS_CK
-	CrossDPDK      = C.BA_CASE_CROSS_DPDK
-)
+// The two lists of workloads are as long as each other.
+var _ = [1]struct{}{}[count-C.BA_CASE_COUNT]
 
-// Setup chooses a workload of C.
-type Setup struct {
-	Which        uint32
-	Batch, Slots uint32
-	Flags        uint32 // core.Timed, core.Events
-	TraceRecords uint32 // 0: no trace
-}
+// inC is an open workload in C.
+type inC struct{ state *C.struct_ba_case_state }
 
-// Case is an open workload.
-type Case struct{ state *C.struct_ba_case_state }
-
-// ErrNotBuilt is returned for the rings of other libraries without the tag peers.
-var ErrNotBuilt = fmt.Errorf("cases: built without the tag peers")
-
-// Open prepares a workload: a core.Error, or ErrNotBuilt.
-func Open(s Setup) (*Case, error) {
+// Open prepares a workload in C: a core.Error, or ErrNotBuilt.
+func Open(s Setup) (Workload, error) {
 	setup := C.struct_ba_case_setup{
 		which: C.uint32_t(s.Which), batch: C.uint32_t(s.Batch), slots: C.uint32_t(s.Slots),
-		flags: C.uint32_t(s.Flags), trace_records: C.uint32_t(s.TraceRecords),
+		flags: C.uint32_t(s.Flags), trace_records: C.uint32_t(s.TraceRecords), place: C.uint32_t(s.Place),
 	}
-	var c Case
+	var c inC
 	switch code := C.ba_case_open(&setup, &c.state); {
 	case code == -100:
 		return nil, ErrNotBuilt
@@ -67,7 +36,7 @@ func Open(s Setup) (*Case, error) {
 
 // Run does operations once more. Of two threads it also tells how often either lost
 // its core meanwhile: such a run has timed the scheduler.
-func (c *Case) Run(operations int) (Timing, error) {
+func (c *inC) Run(operations int) (Timing, error) {
 	var r C.struct_ba_case_result
 	if code := C.ba_case_run(c.state, C.uint64_t(operations), &r); code != 0 {
 		return Timing{}, core.Error(code)
@@ -76,4 +45,4 @@ func (c *Case) Run(operations int) (Timing, error) {
 }
 
 // Close frees the workload.
-func (c *Case) Close() { C.ba_case_close(c.state) }
+func (c *inC) Close() { C.ba_case_close(c.state) }

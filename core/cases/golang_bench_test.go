@@ -9,7 +9,7 @@ import (
 func BenchmarkGoFillDrain(b *testing.B) {
 	for _, batch := range []int{1, 8, 64} {
 		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) {
-			g, err := OpenGo(batch, 64)
+			g, err := OpenGo(Setup{Which: SPSC, Batch: uint32(batch), Slots: 64})
 			if err != nil {
 				b.Fatal(err)
 			}

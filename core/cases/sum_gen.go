@@ -4,5 +4,5 @@
 
 package cases
 
-// #cgo CFLAGS: -DBA_SOURCES=288465072
+// #cgo CFLAGS: -DBA_SOURCES=651848294
 import "C"

@@ -1,5 +1,3 @@
-//go:build cgo && linux
-
 // Command cmd measures the core and writes the report to standard output. It is
 // what make bench-core runs; cf benchmark core is the same suite.
 package main

@@ -19,11 +19,13 @@ enum ba_case {
     BA_CASE_CMPXCHG_CALL,  /* one of each: the limit of MPSC */
     BA_CASE_FILL_CALL,     /* fill lines of the first cache and call their handlers, by batch: the limit of SPSC */
     BA_CASE_FILL_CALL_RANDOM,
+    BA_CASE_LINE,          /* two threads: a cache line handed over and back */
     BA_CASE_SPSC,          /* one core, in place, dispatched */
     BA_CASE_SPSC_COPY,     /* a signal copied in instead */
     BA_CASE_SPSC_RANDOM,   /* random kinds */
     BA_CASE_SPSC_TICK_EACH,/* a tick read into each signal */
     BA_CASE_SPSC_COLD,     /* through more rings than the second cache holds */
+    BA_CASE_SPSC_DRAIN,    /* the same, only the drains timed, each batch by two tick reads */
     BA_CASE_MPSC,          /* one producer, one core, a claim a signal */
     BA_CASE_MPSC_SPAN,     /* a claim a batch */
     BA_CASE_CROSS,         /* two threads, SPSC, drained by a dispatching consumer */
@@ -38,7 +40,7 @@ struct ba_case_setup {
     uint32_t slots;
     uint32_t flags;        /* of the context: BA_TIMED, BA_EVENTS */
     uint32_t trace_records;
-    uint32_t zero;
+    uint32_t place;        /* where in a page the memory begins, see open_rings */
 };
 
 struct ba_case_result {

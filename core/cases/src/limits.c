@@ -60,7 +60,8 @@ static void swaps(struct ba_case_state *state, uint64_t operations, int calling)
     }
 }
 
-/* fills fills [batch] lines and then calls their handlers, as a ring's two sides do. */
+/* fills fills [batch] lines and then calls their handlers as ba_drain does, with no
+ * ring in between. */
 static inline void fills(struct ba_case_state *state, uint64_t operations, int random) {
     struct ba_context *context = state->context;
     struct ba_signal *lines = state->lines;
@@ -69,7 +70,7 @@ static inline void fills(struct ba_case_state *state, uint64_t operations, int r
         struct ba_signal *first = &lines[i & mask];
         for (uint32_t k = 0; k < batch; k++) ba_case_fill(&first[k], random ? draw_kind(state) : BA_CASE_KIND, i + k);
         keep();
-        for (uint32_t k = 0; k < batch; k++) call(context, &first[k]);
+        run(context, first, batch);
     }
 }
 

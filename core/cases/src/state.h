@@ -15,12 +15,16 @@
 #define BA_CASE_STRIDE 997u       /* from one to the next; odd, so all are visited, and no prefetcher follows */
 #define BA_CASE_RANDOM (1u << 18) /* kinds drawn beforehand; 8192 are learnt by a branch predictor of 2022 */
 #define BA_CASE_SPINS 4000u       /* looks at the other side before the core is offered to others */
+#define BA_CASE_PAGE 4096u
 #define BA_CASE_NOT_BUILT (-100)
 
 struct ba_case_state {
     struct ba_case_setup setup;
     struct ba_context *context;
     struct ba_ring *ring[BA_CASE_RINGS];
+    void *memory[BA_CASE_RINGS];  /* what holds each */
+    void *context_memory;
+    _Alignas(128) _Atomic uint64_t line;
     uint32_t rings;
     uint32_t next;                /* ring to use, over all runs */
     uint8_t kinds[BA_CASE_RANDOM];

@@ -217,13 +217,15 @@ static inline int ba_spsc_peek(struct ba_ring *ring, uint32_t want, struct ba_sp
     uint32_t head = ba_relaxed32(&ring->head);
     uint32_t waiting = ring->tail_seen - head;
     if (waiting < want) {
-        /* tail_seen == head in a ring that is not SPSC, so all wrong use comes here */
-        if (BA_RARE(ring->mode != BA_SPSC)) return BA_EMODE;
         /* closed before tail: what was committed before the close is then seen */
         uint32_t closed = ba_acquire32(&ring->closed);
         ring->tail_seen = ba_acquire32(&ring->tail);
         waiting = ring->tail_seen - head;
-        if (BA_RARE(waiting == 0)) return closed != 0 ? BA_ECLOSED : BA_EEMPTY;
+        if (BA_RARE(waiting == 0)) {
+            /* tail and head are 0 in a ring that is not SPSC, so all wrong use comes here */
+            if (ring->mode != BA_SPSC) return BA_EMODE;
+            return closed != 0 ? BA_ECLOSED : BA_EEMPTY;
+        }
         if (BA_RARE(waiting > ba_relaxed32(&ring->depth_max))) ba_set_relaxed32(&ring->depth_max, waiting);
         if (waiting < want) want = waiting;
     }

@@ -4,5 +4,5 @@
 
 package replay
 
-// #cgo CFLAGS: -DBA_SOURCES=3522403401
+// #cgo CFLAGS: -DBA_SOURCES=3453346642
 import "C"
