@@ -63,8 +63,8 @@ test-packages:
 	@tools/packages.sh tmux iproute2
 
 ##@ Measure (figures go to docs/figures.md)
-.PHONY: bench bench-start bench-stream bench-reuse bench-memory bench-commit
-bench: bench-start bench-stream bench-reuse bench-memory bench-commit ## all figures
+.PHONY: bench bench-start bench-stream bench-reuse bench-memory bench-commit bench-validate
+bench: bench-start bench-stream bench-reuse bench-memory bench-commit bench-validate ## all figures
 bench-start: build ## start-up of cf against an empty Go program
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md start
 bench-stream: build ## tokens per second and first token against a bare curl
@@ -75,6 +75,8 @@ bench-memory: build ## peak memory of a session
 	@tools/with-server.sh $(CF) go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md memory
 bench-commit: build ## cost of a commit of 20 files beside its fsyncs
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md commit
+bench-validate: build ## what cf itself takes to check one file of a Go module of 50,000 lines
+	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md validate
 
 include core/core.mk
 

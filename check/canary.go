@@ -96,7 +96,7 @@ func (r *running) look(ctx context.Context, c Checker, canary Canary) (o Outcome
 	if err != nil {
 		return o, err
 	}
-	defer tree.Close()
+	defer func() { err = errors.Join(err, tree.Close()) }()
 	stage, err := tree.Stage(ctx, &workspace.Set{}, r.Stage.Box())
 	if err != nil {
 		return o, err

@@ -128,7 +128,7 @@ func (p *Prints) hash(which map[int]bool) string {
 		// The length before the path keeps two lists from giving one text.
 		binary.LittleEndian.PutUint64(size[:], uint64(len(m.path)))
 		h.Write(size[:])
-		io.WriteString(h, m.path)
+		h.Write([]byte(m.path))
 		h.Write([]byte{m.kind})
 		h.Write(m.sum[:])
 	}
@@ -235,7 +235,7 @@ func (w *printing) outline(dir string) [sha256.Size]byte {
 		if err != nil {
 			continue
 		}
-		io.WriteString(h, e.Name())
+		h.Write([]byte(e.Name()))
 		var buf [17]byte
 		binary.LittleEndian.PutUint64(buf[1:], uint64(info.ModTime().UnixNano()))
 		if info.Mode().IsRegular() {

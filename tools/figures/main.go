@@ -1,7 +1,7 @@
 // Command figures measures what the documentation claims and writes the
 // figures, with their goals and conditions, into docs/figures.md.
 //
-//	figures -cf bin/cf -out docs/figures.md start|stream|reuse|memory|commit
+//	figures -cf bin/cf -out docs/figures.md start|stream|reuse|memory|commit|validate
 //
 // Every figure is a comparison within one run: the two sides take turns, so
 // that a machine whose speed drifts slows both. Medians are quoted, with the
@@ -19,11 +19,12 @@ import (
 type suite func(cf string) ([]figure, error)
 
 var suites = map[string]suite{
-	"start":  measureStart,
-	"stream": measureStream,
-	"reuse":  measureReuse,
-	"memory": measureMemory,
-	"commit": measureCommit,
+	"start":    measureStart,
+	"stream":   measureStream,
+	"reuse":    measureReuse,
+	"memory":   measureMemory,
+	"commit":   measureCommit,
+	"validate": measureValidate,
 }
 
 func main() {
@@ -32,7 +33,7 @@ func main() {
 	flag.Parse()
 	run, ok := suites[flag.Arg(0)]
 	if !ok || *cf == "" || flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: figures -cf PROGRAM [-out FILE] start|stream|reuse|memory|commit")
+		fmt.Fprintln(os.Stderr, "usage: figures -cf PROGRAM [-out FILE] start|stream|reuse|memory|commit|validate")
 		os.Exit(64)
 	}
 	figures, err := run(*cf)
