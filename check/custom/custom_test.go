@@ -30,10 +30,14 @@ func TestOutcomes(t *testing.T) {
 		want         string // of checktest.Render, from the second line on
 	}{
 		{"all is well", "echo a.rb:1:1: error: but it says 0\n", false, ""},
-		{"findings", "echo 'a.rb:2:3: warning: odd [odd-name]'; echo 'sub/b.rb:1: worse' >&2; exit 3\n", false,
-			"a.rb:2:3: warning [odd-name] (prog) odd\nsub/b.rb:1:0: error [exit-3] (prog) worse\n"},
-		{"it only fails", "echo it broke; exit 2\n", false,
-			"a.rb:0:0: error [exit-2] (prog) the command ended with status 2:\n    it broke\n"},
+		{
+			"findings", "echo 'a.rb:2:3: warning: odd [odd-name]'; echo 'sub/b.rb:1: worse' >&2; exit 3\n", false,
+			"a.rb:2:3: warning [odd-name] (prog) odd\nsub/b.rb:1:0: error [exit-3] (prog) worse\n",
+		},
+		{
+			"it only fails", "echo it broke; exit 2\n", false,
+			"a.rb:0:0: error [exit-2] (prog) the command ended with status 2:\n    it broke\n",
+		},
 		{"tests pass", "exit 0\n", true, "test passed :0: mine \n"},
 		{"tests fail", "echo 'sub/b.rb:1: expected 3'; exit 1\n", true, "test failed sub/b.rb:1: mine sub/b.rb:1: expected 3\n"},
 		{"it is killed", "kill -9 $$\n", false, "gap check  (blocks: true): mine was ended: run: PROG: ended by signal: killed\n"},
