@@ -1,7 +1,9 @@
 package docker
 
 import (
+	"maps"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,9 +18,10 @@ import (
 
 // predefined are the arguments that a build has before FROM without an ARG:
 // "Automatic platform ARGs in the global scope" of the Dockerfile reference.
-var predefined = []string{
-	"BUILDPLATFORM", "BUILDOS", "BUILDOSVERSION", "BUILDARCH", "BUILDVARIANT",
-	"TARGETPLATFORM", "TARGETOS", "TARGETOSVERSION", "TARGETARCH", "TARGETVARIANT", "TARGETSTAGE",
+// The values are those of one build; who uses one means many.
+var predefined = map[string]string{
+	"BUILDPLATFORM": "linux/amd64", "BUILDOS": "linux", "BUILDOSVERSION": "", "BUILDARCH": "amd64", "BUILDVARIANT": "",
+	"TARGETPLATFORM": "linux/amd64", "TARGETOS": "linux", "TARGETOSVERSION": "", "TARGETARCH": "amd64", "TARGETVARIANT": "", "TARGETSTAGE": "default",
 }
 
 // secretKey and publicKey tell which names of variables are those of secrets,
@@ -99,14 +102,14 @@ func (e environment) Keys() []string {
 	return keys
 }
 
-func (d *dockerfile) global() environment {
-	env := environment{}
-	for _, k := range predefined {
-		env[k] = "linux/amd64"
-	}
+func (d *dockerfile) global(lex *shell.Lex) environment {
+	env := environment(maps.Clone(predefined))
 	for _, a := range d.args {
 		for _, kv := range a.Args {
 			env[kv.Key] = kv.ValueString()
+			if plain, _, err := lex.ProcessWord(kv.ValueString(), env); err == nil {
+				env[kv.Key] = plain
+			}
 		}
 	}
 	return env
@@ -115,7 +118,7 @@ func (d *dockerfile) global() environment {
 // from checks the FROM line of stage i.
 func (d *dockerfile) from(i int, s *instructions.Stage) {
 	lex := shell.NewLex(d.escape)
-	env := d.global()
+	env := d.global(lex)
 	base, err := lex.ProcessWordWithMatches(s.BaseName, env)
 	if err != nil {
 		d.fail(s.Location, "syntax", err)
@@ -143,7 +146,8 @@ func (d *dockerfile) from(i int, s *instructions.Stage) {
 			d.run(&linter.RuleFromPlatformFlagConstDisallowed, s.Location, linter.RuleFromPlatformFlagConstDisallowed.Format(s.Platform))
 		}
 	}
-	if d.earlier(i, base.Result) < 0 && base.Result != "scratch" && floating(base.Result) {
+	many := slices.ContainsFunc(slices.Collect(maps.Keys(base.Matched)), func(k string) bool { return predefined[k] != "" })
+	if d.earlier(i, base.Result) < 0 && base.Result != "scratch" && !many && len(base.Unmatched) == 0 && floating(base.Result) {
 		d.warn(s.Location, "unpinned-image", "image "+strconv.Quote(base.Result)+" has no fixed tag; the next build may get another one")
 	}
 }

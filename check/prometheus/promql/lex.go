@@ -52,12 +52,9 @@ var keywords = map[string]bool{
 
 const metric = true
 
-var (
-	numberForm = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^(?:0[xX][0-9a-fA-F_]*|[0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9_]*)?)`)
-	})
-	durationForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]+(?:ms|[smhdwy])(?:[0-9]+(?:ms|[smhdw]))*`) })
-)
+var durationForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9]+(?:ms|[smhdwy])(?:[0-9]+(?:ms|[smhdw]))*`)
+})
 
 // lexer cuts a text into tokens.
 type lexer struct {
@@ -150,12 +147,61 @@ func (l *lexer) word(rest string) {
 func (l *lexer) number(rest string) {
 	n, k := len(durationForm().FindString(rest)), duration
 	if n == 0 || n < len(rest) && (alpha(rest[n]) || digit(rest[n])) {
-		n, k = len(numberForm().FindString(rest)), number
-	}
-	if n == 0 || n < len(rest) && (alpha(rest[n]) || digit(rest[n]) || rest[n] == '.') {
-		fail(l.pos, "bad number or duration %q", rest[:min(n+1, len(rest))])
+		var ok bool
+		if n, ok = numeral(rest); !ok || n < len(rest) && (alpha(rest[n]) || digit(rest[n])) {
+			fail(l.pos, "bad number or duration %q", rest[:min(n+1, len(rest))])
+		}
+		k = number
 	}
 	l.emit(k, n)
+}
+
+// numeral returns how long the number at the start of s is, by the rules of
+// scanNumber in promql/parser/lex.go: even in a hexadecimal number the first
+// "e" begins an exponent, and must not end it.
+func numeral(s string) (n int, ok bool) {
+	digits := "0123456789"
+	if len(s) > 1 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X') {
+		digits, n = "0123456789abcdefABCDEF", 2
+		n += span(s[n:], "_", 1)
+	}
+	hex := len(digits) > 10
+	n += span(s[n:], ".", 1)
+	n += span(s[n:], digits, 1)
+	dot, exponent := false, false
+	for n < len(s) && strings.IndexByte(digits+"._eE", s[n]) >= 0 {
+		c := s[n]
+		switch {
+		case c == '.':
+			if dot || hex {
+				return n, false
+			}
+			dot = true
+		case c == 'e' || c == 'E':
+			if exponent {
+				return n, false
+			}
+			exponent = true
+			n += span(s[n+1:], "+-", 1)
+		case c != '_':
+			n += span(s[n:], digits, len(s))
+			continue
+		}
+		n++
+		if c != '.' && n == len(s) || n < len(s) && (s[n] == '_' || s[n] == '.' || c != '.' && (s[n] == 'e' || s[n] == 'E')) {
+			return n, false
+		}
+	}
+	return n, n > 0
+}
+
+// span returns how many of at most limit bytes at the start of s are of a set.
+func span(s, set string, limit int) int {
+	n := 0
+	for n < len(s) && n < limit && strings.IndexByte(set, s[n]) >= 0 {
+		n++
+	}
+	return n
 }
 
 // str adds a string, with the escapes of Go.
