@@ -148,7 +148,7 @@ func TestHostileExpressionsAreBounded(t *testing.T) {
 	for _, text := range []string{rep("(", 500000), rep("-", 500000) + "x", rep("abs(", 200000), rep("x+", 300000) + "x", rep("x^", 300000) + "x", "x" + rep("[5m:]", 100000), "x{" + rep(`a="b",`, 100000) + "}", rep("1", 900000), `"` + rep(`\x41`, 200000) + `"`, rep("# \n", 300000) + "x"} {
 		start := time.Now()
 		_, _ = promql.Parse(text)
-		if d := time.Since(start); d > 5*time.Second {
+		if d := time.Since(start); d > 30*time.Second {
 			t.Errorf("%.20q... took %s", text, d)
 		}
 	}
