@@ -2,7 +2,6 @@ package check
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -127,13 +126,9 @@ func (r *running) look(ctx context.Context, c Checker, canary Canary) (o Outcome
 // cf's cache it stays; two cf may use it at one time, so that a file which is
 // there already is not written.
 func (r *running) canaryDir(checker string, canary Canary) (dir string, done func(), err error) {
-	text, err := json.Marshal(canary.Files) // keys sorted
-	if err != nil {
-		return "", nil, canaryFault(err)
-	}
 	done = func() {}
 	if r.Cache != "" {
-		dir = filepath.Join(r.Cache, "check", "planted", checker+"-"+workspace.Hash(text)[:16])
+		dir = r.planted(checker, canary)
 	} else if dir, err = os.MkdirTemp("", "cf-canary-"); err != nil {
 		return "", nil, canaryFault(err)
 	} else {
@@ -152,6 +147,12 @@ func (r *running) canaryDir(checker string, canary Canary) (dir string, done fun
 		}
 	}
 	return dir, done, nil
+}
+
+// planted is where a canary lies in cf's cache: by its content.
+func (r *running) planted(checker string, canary Canary) string {
+	text := fmt.Sprint(canary.Files) // in the order of the names
+	return filepath.Join(r.Cache, "check", "planted", checker+"-"+workspace.Hash([]byte(text))[:16])
 }
 
 func canaryFault(err error) error {

@@ -193,6 +193,7 @@ func (r *running) part(ctx context.Context, j *job) (Part, error) {
 		p.State, p.Why = NotChecked, why
 		return p, nil
 	}
+	r.seed(j.checker)
 	began := time.Now()
 	t := Target{Stage: r.Stage, Project: j.project, Files: j.files, Changed: j.changed, Tests: r.Tests, Only: r.Only}
 	if p.Outcome, err = r.check(ctx, j.checker, t); err == nil && len(r.Only) == 0 && len(p.failed()) > 0 {

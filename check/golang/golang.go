@@ -87,6 +87,13 @@ func (checker) Canaries() []check.Canary {
 	}
 }
 
+// Seeds names the build cache: the canary's test holds much of the standard
+// library.
+func (checker) Seeds() []string { return []string{buildCache} }
+
+// buildCache is the name of the folder for GOCACHE.
+const buildCache = "go-build"
+
 // Depends names the folders beside the project that its outcome depends on:
 // those that go.mod puts in the place of modules. A workspace may use any
 // folder of the tree.
@@ -162,7 +169,7 @@ type result struct {
 // setEnvironment decides the variables of the go command. Everything that its
 // behaviour depends on is set: the user's own settings belong to other work.
 func (r *run) setEnvironment() error {
-	build, err := r.Target.Stage.Cache("go-build")
+	build, err := r.Target.Stage.Cache(buildCache)
 	if err != nil {
 		return err
 	}
