@@ -109,6 +109,10 @@ type Outcome struct {
 	// Testable tells that files of this kind can have tests: where it is set and
 	// none ran, they are "compiled only". Unset, they are "checked".
 	Testable bool
+	// Volatile tells that the outcome may be another although no file of the tree
+	// changes, such as one that misses a module which the user may fetch. It is
+	// not kept.
+	Volatile bool
 }
 
 // Target is what a checker looks at.

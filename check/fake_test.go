@@ -21,7 +21,8 @@ import (
 // fake is a checker of a kind made up for these tests. Its files say what is
 // wrong with them: a line "BAD code message" is a diagnostic; "TEST name state"
 // is a test, whose state "sometimes" fails on every first run; "RUN n" says
-// that tests executed line n, "COUNT n" that none did; "PANIC" makes it fail.
+// that tests executed line n, "COUNT n" that none did; "PANIC" makes it fail. A
+// "HIDDEN" test runs only where it is asked for by name.
 type fake struct {
 	name, suffix string
 	markers      []string
@@ -49,7 +50,7 @@ func (f *fake) Canaries() []Canary {
 	return []Canary{{Files: map[string]string{"c" + f.suffix: "ok\nBAD planted it\n"}, File: "c" + f.suffix, Line: 2, Code: "planted"}}
 }
 
-var order = regexp.MustCompile(`(?m)^(BAD|TEST|RUN|COUNT|PANIC|GAP) ?(\S*) ?(.*)$`)
+var order = regexp.MustCompile(`(?m)^(BAD|TEST|HIDDEN|RUN|COUNT|PANIC|GAP) ?(\S*) ?(.*)$`)
 
 func (f *fake) Check(ctx context.Context, t Target) (Outcome, error) {
 	f.runs.Add(1)
@@ -74,8 +75,8 @@ func (f *fake) obey(o *Outcome, t Target, file string, line int, m []string) {
 		if !f.blind && len(t.Only) == 0 {
 			o.Diagnostics = append(o.Diagnostics, Diagnostic{File: file, Line: line, Code: m[2], Message: m[3], Tool: "fake"})
 		}
-	case "TEST":
-		if t.Tests && (len(t.Only) == 0 || slices.Contains(t.Only, m[2])) {
+	case "TEST", "HIDDEN":
+		if t.Tests && (len(t.Only) == 0 && m[1] == "TEST" || slices.Contains(t.Only, m[2])) {
 			o.Tests = append(o.Tests, Test{Name: m[2], File: "some/test", State: f.state(t.Stage.Root()+m[2], m[3])})
 		}
 	case "RUN", "COUNT":

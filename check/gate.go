@@ -45,7 +45,7 @@ func Gate(ctx context.Context, g GateRequest) (*Gated, error) {
 		return nil, err
 	}
 	out.Verdict = Judge(out.Base, out.Now, out.Change, g.Rules)
-	if len(out.Verdict.NewlyFailing) == 0 {
+	if len(out.Verdict.NewlyFailing)+len(out.Verdict.Lost) == 0 {
 		return out, nil
 	}
 	if err := g.recheck(ctx, out, scope); err != nil {
@@ -95,8 +95,8 @@ func (g GateRequest) scope(ctx context.Context, c Change) ([]string, error) {
 	return slices.Compact(scope), nil
 }
 
-// run checks the part of scope that is there. Nothing there is an empty report:
-// no paths would mean all.
+// run checks the part of scope that is there. Where nothing is, only checkers
+// of the whole tree have anything to say: no paths would mean all.
 func (g GateRequest) run(ctx context.Context, s *workspace.Stage, scope, only []string) (*Report, error) {
 	var paths []string
 	for _, p := range scope {
@@ -104,34 +104,62 @@ func (g GateRequest) run(ctx context.Context, s *workspace.Stage, scope, only []
 			paths = append(paths, p)
 		}
 	}
+	checkers := g.Checkers
 	if len(paths) == 0 {
-		return &Report{Root: s.Root(), Tier: string(s.Box().Tier()), Tests: !g.NoTests}, nil
+		checkers = slices.DeleteFunc(slices.Clone(checkers), func(c Checker) bool { return !isWhole(c) })
+		if len(checkers) == 0 {
+			return &Report{Root: s.Root(), Tier: string(s.Box().Tier()), Tests: !g.NoTests}, nil
+		}
 	}
 	return Run(ctx, Request{
-		Stage: s, Paths: paths, Checkers: g.Checkers, Tests: !g.NoTests, Changed: paths,
+		Stage: s, Paths: paths, Checkers: checkers, Tests: !g.NoTests, Changed: paths,
 		Cache: g.Cache, Events: g.Events, Parallel: g.Parallel, Only: only,
 	})
 }
 
-// recheck runs the newly failing tests on the unchanged tree once more: one
-// that fails there too was flaky before the change.
+// recheck asks both sides about the tests that differ. On the unchanged tree,
+// one that fails there too was flaky or broken before the change; in the changed
+// one, a test that seemed lost may only belong to a package that no longer
+// imports what changed.
 func (g GateRequest) recheck(ctx context.Context, out *Gated, scope []string) error {
-	var only []string
-	for _, t := range out.Verdict.NewlyFailing {
-		only = append(only, t.Name)
+	for _, side := range []struct {
+		stage  *workspace.Stage
+		report *Report
+		tests  []Test
+	}{{g.Base, out.Base, out.Verdict.NewlyFailing}, {g.Now, out.Now, out.Verdict.Lost}} {
+		if len(side.tests) == 0 {
+			continue
+		}
+		var only []string
+		for _, t := range side.tests {
+			only = append(only, t.Name)
+		}
+		again, err := g.run(ctx, side.stage, scope, only)
+		if err != nil {
+			return err
+		}
+		side.report.merge(again)
 	}
-	again, err := g.run(ctx, g.Base, scope, only)
-	if err != nil {
-		return err
-	}
-	second := again.tests()
-	for i, p := range out.Base.Parts {
-		for k, t := range p.Tests {
-			other, ran := second[testKey{p.Checker, p.Project, t.Name}]
-			if ran && t.State == Passed && other.State == Failed {
-				out.Base.Parts[i].Tests[k].State = Flaky
+	return nil
+}
+
+// merge takes the tests of a second run into r: one that passed and fails now is
+// flaky, one that was not there is added.
+func (r *Report) merge(again *Report) {
+	for _, second := range again.Parts {
+		p := r.part(second.Checker, second.Project)
+		if p == nil {
+			r.Parts = append(r.Parts, second)
+			continue
+		}
+		for _, t := range second.Tests {
+			i := slices.IndexFunc(p.Tests, func(old Test) bool { return old.Name == t.Name })
+			switch {
+			case i < 0:
+				p.Tests = append(p.Tests, t)
+			case p.Tests[i].State == Passed && t.State == Failed:
+				p.Tests[i].State = Flaky
 			}
 		}
 	}
-	return nil
 }

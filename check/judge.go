@@ -114,18 +114,24 @@ func (r *Report) part(checker, project string) *Part {
 // testKey tells a test from those of other projects and checkers.
 type testKey struct{ checker, project, name string }
 
-func (r *Report) tests() map[testKey]Test {
+// tests returns the tests by their names, those of files that renamed moves by
+// the new one: in some kinds a test is named by its file.
+func (r *Report) tests(renamed func(string) string) map[testKey]Test {
 	out := map[testKey]Test{}
 	for _, p := range r.Parts {
 		for _, t := range p.Tests {
-			out[testKey{p.Checker, p.Project, t.Name}] = t
+			name := t.Name
+			if renamed != nil {
+				name = renamed(name)
+			}
+			out[testKey{p.Checker, p.Project, name}] = t
 		}
 	}
 	return out
 }
 
 func (v *Verdict) tests(base, now *Report, change Change) {
-	before, after := base.tests(), now.tests()
+	before, after := base.tests(change.renamed), now.tests(nil)
 	for k, t := range after {
 		was, known := before[k]
 		v.TestsNow += ran(t)

@@ -307,3 +307,23 @@ func FuzzUnpackLines(f *testing.F) {
 		}
 	})
 }
+
+func TestATestNamedByItsFileMovesWithIt(t *testing.T) {
+	report := func(name string) *Report {
+		return &Report{Parts: []Part{{Checker: "c", Outcome: Outcome{Tests: []Test{{Name: name, File: name, State: Passed}}}}}}
+	}
+	c := Change{Files: []Edited{{Path: "new_test.c", From: "old_test.c"}, {Path: "old_test.c", Deleted: true}}}
+	if v := Judge(report("old_test.c"), report("new_test.c"), c, Rules{}); len(v.Lost) > 0 {
+		t.Errorf("%s", sketch(v))
+	}
+}
+
+// TestASecondLookAtBothSides: what only one side ran is asked of the other.
+func TestASecondLookAtBothSides(t *testing.T) {
+	// The fake runs a test that is not asked for by name only where its line says
+	// so; these files give each side another set.
+	g := gate(t, map[string]string{"a.aa": "TEST t passed\nHIDDEN b failed\n"}, map[string]string{"a.aa": "TEST b failed\nHIDDEN t passed\n"}, Rules{}, testable("aa"))
+	if got := sketch(g.Verdict); got != "true; still b; a.aa tests passed, coverage unknown 0/0" {
+		t.Errorf("%s, because of %q", got, g.Verdict.Why)
+	}
+}

@@ -146,7 +146,7 @@ func (s *store) save(ctx context.Context, r *running, key string, p *Part) {
 	if key == "" || len(r.Only) > 0 || p.State == NotChecked || p.State == FlakyTests {
 		return
 	}
-	if slices.ContainsFunc(p.Tests, func(t Test) bool { return t.State == Flaky }) || p.blocked() != nil {
+	if p.Volatile || slices.ContainsFunc(p.Tests, func(t Test) bool { return t.State == Flaky }) || p.blocked() != nil {
 		return
 	}
 	now, err := s.prints(ctx, r.Stage)

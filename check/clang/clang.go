@@ -119,6 +119,8 @@ type run struct {
 func (r *run) outcome() check.Outcome {
 	o := r.Outcome()
 	o.Ran = append(o.Ran, r.ran...)
+	// A header that is missing may be one of the system's, to be installed.
+	o.Volatile = slices.ContainsFunc(o.Diagnostics, func(d check.Diagnostic) bool { return d.Code == "missing-header" })
 	return o
 }
 

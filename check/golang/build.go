@@ -149,6 +149,7 @@ func (r *run) diagnoseAt(m []string, tool, general string) {
 		return
 	}
 	r.said[key] = true
+	r.fetchable = r.fetchable || code(message, general) == missingModule
 	if general == "" && strings.HasSuffix(file, "go.mod") {
 		general = "go.mod"
 	}
@@ -164,13 +165,17 @@ type fault struct {
 	message string
 }
 
+// missingModule is the code of an import that nothing here provides.
+const missingModule = "missing-module"
+
 // codes name the errors of the go command and the compiler, which have no names
 // of their own in its output.
 var codes = []struct{ contains, code string }{
-	{"no required module provides package", "missing-module"},
-	{"cannot find module providing package", "missing-module"},
-	{"missing go.sum entry", "missing-module"},
-	{"is not in std", "missing-module"},
+	{"no required module provides package", missingModule},
+	{"cannot find module providing package", missingModule},
+	{"missing go.sum entry", missingModule},
+	{"module lookup disabled", missingModule},
+	{"is not in std", missingModule},
 	{"import cycle not allowed", "import-cycle"},
 	{"use of internal package", "internal-package"},
 	{"syntax error", "syntax"},

@@ -136,7 +136,9 @@ func (checker) Check(ctx context.Context, t check.Target) (check.Outcome, error)
 	} else {
 		err = r.lone()
 	}
-	return s.Outcome(), err
+	o := s.Outcome()
+	o.Volatile = r.fetchable
+	return o, err
 }
 
 // run is one Check.
@@ -147,7 +149,8 @@ type run struct {
 	broken  map[string]bool // files with a syntax error, already reported
 	said    map[fault]bool  // errors of the go command so far
 
-	failures int // failed tests so far
+	failures  int  // failed tests so far
+	fetchable bool // a module is missing that the user may fetch
 }
 
 // call runs the go command in the project's folder.

@@ -7,12 +7,17 @@ import (
 	"strings"
 
 	"github.com/bitactor/cf/check"
+	"github.com/bitactor/cf/workspace"
 )
 
 // lone checks Go files that no go.mod is above of: those of a folder together,
 // or one by one where several hold a main function, as scripts do.
 func (r *run) lone() error {
-	for _, files := range r.folders() {
+	groups, err := r.folders()
+	if err != nil {
+		return err
+	}
+	for _, files := range groups {
 		if err := r.loneFiles(files); err != nil {
 			return err
 		}
@@ -20,24 +25,29 @@ func (r *run) lone() error {
 	return nil
 }
 
-// folders groups the files to be compiled together.
-func (r *run) folders() [][]string {
-	byDir := map[string][]string{}
-	var order []string
+// folders groups the files to be compiled together: those of each folder that
+// holds one that was asked about.
+func (r *run) folders() ([][]string, error) {
+	var dirs []string
 	for _, f := range r.Present(r.Target.Files) {
-		dir := path.Dir(f)
-		if path.Ext(f) != ".go" || ignoredByGo(r.Target.Project, f) {
-			continue
+		if path.Ext(f) == ".go" && !ignoredByGo(r.Target.Project, f) {
+			dirs = append(dirs, path.Dir(f))
 		}
-		if byDir[dir] == nil {
-			order = append(order, dir)
-		}
-		byDir[dir] = append(byDir[dir], f)
 	}
+	slices.Sort(dirs)
 	var out [][]string
-	for _, dir := range order {
-		files := byDir[dir]
-		if mains := r.countMains(files); mains < 2 {
+	for _, dir := range slices.Compact(dirs) {
+		l, err := r.Target.Stage.List(r.ctx, workspace.ListOptions{Under: dir})
+		if err != nil {
+			return nil, err
+		}
+		var files []string
+		for _, f := range l.Files {
+			if path.Dir(f.Path) == dir && path.Ext(f.Path) == ".go" && !ignoredByGo(r.Target.Project, f.Path) {
+				files = append(files, f.Path)
+			}
+		}
+		if r.countMains(files) < 2 {
 			out = append(out, files)
 			continue
 		}
@@ -45,7 +55,7 @@ func (r *run) folders() [][]string {
 			out = append(out, []string{f})
 		}
 	}
-	return out
+	return out, nil
 }
 
 func (r *run) countMains(files []string) int {

@@ -131,6 +131,7 @@ func (g *graph) report(r *run) {
 			r.diagnoseAt(m, "go list", "load")
 			continue
 		}
+		r.fetchable = r.fetchable || code(message, "load") == missingModule
 		r.Diagnose(check.Diagnostic{File: r.Blame("go.mod"), Severity: check.Error, Code: code(message, "load"), Message: message, Tool: "go list"})
 	}
 }
