@@ -10,14 +10,19 @@ import (
 	"github.com/bitactor/cf/event"
 )
 
-// quietFor is how long work may take before its progress is shown.
-const quietFor = time.Second
+// quietFor is how long work may take before its progress is shown, and how often
+// a terminal's line is written anew; a pipe gets a line each sparseTicks of that.
+const (
+	quietFor    = time.Second
+	sparseTicks = 15
+)
 
 // checkProgress shows the steps of checks to a person: nothing for the first
 // second, then one line with what runs. With --json every step is passed on.
 type checkProgress struct {
 	sink  event.Sink
 	all   bool // pass everything on
+	tty   bool // a person watches standard error
 	title string
 	now   func() time.Time
 
@@ -33,7 +38,7 @@ type checkProgress struct {
 
 // progress starts one; end it with Close.
 func (a *App) progress(title string) *checkProgress {
-	p := &checkProgress{sink: a.Events(), all: a.JSON, title: title, now: a.Env.Now, began: a.Env.Now(), stop: make(chan struct{})}
+	p := &checkProgress{sink: a.Events(), all: a.JSON, tty: a.Env.StderrTTY, title: title, now: a.Env.Now, began: a.Env.Now(), stop: make(chan struct{})}
 	if !p.all {
 		p.stopped.Go(p.tick)
 	}
@@ -65,11 +70,13 @@ func (p *checkProgress) Emit(e event.Event) {
 func (p *checkProgress) tick() {
 	ticker := time.NewTicker(quietFor)
 	defer ticker.Stop()
-	for {
+	for n := 0; ; n++ {
 		select {
 		case <-p.stop:
 			return
 		case <-ticker.C:
+		}
+		if p.tty || n == 0 || n%sparseTicks == sparseTicks-1 {
 			p.show()
 		}
 	}

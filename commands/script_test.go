@@ -55,6 +55,8 @@ func stuckMain() {
 //	modelserver [FAULT] starts a fault server of llmtest (none: a sound one) and sets OLLAMA_HOST and URL
 //	requests FILE      writes what the fault server was asked in chats, one body a line
 //	realserver         sets OLLAMA_HOST to the real server, or skips the script
+//	[env:NAME]         holds where the variable is set for the tests
+//	$SHARED            a cache folder (XDG_CACHE_HOME) that is kept, for scripts that run compilers
 //	$BIN               the folder that holds cf alone, for a PATH of one's own
 //	sametree DIR       wants DIR as it was when sametree was last called with it
 func TestScripts(t *testing.T) {
@@ -64,6 +66,12 @@ func TestScripts(t *testing.T) {
 		Dir:                 scriptDir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Condition: func(cond string) (bool, error) {
+			if name, ok := strings.CutPrefix(cond, "env:"); ok {
+				return os.Getenv(name) != "", nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
 		Setup: func(env *testscript.Env) error {
 			mu.Lock()
 			ran[strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")] = true
@@ -102,7 +110,10 @@ func setupScript(env *testscript.Env) error {
 	}
 	env.Setenv("HOME", home)
 	bin, _, _ := strings.Cut(env.Getenv("PATH"), string(filepath.ListSeparator))
-	env.Setenv("BIN", bin)                   // holds cf alone
+	env.Setenv("BIN", bin) // holds cf alone
+	if cache, err := os.UserCacheDir(); err == nil {
+		env.Setenv("SHARED", filepath.Join(cache, "cf-test", "checks")) // compilers' caches, kept between runs
+	}
 	env.Setenv("OLLAMA_HOST", "127.0.0.1:1") // nothing listens: no script meets the developer's own server
 	env.Values[scriptKey("tb")] = env.T()
 	env.Values[scriptKey("trees")] = map[string]string{}

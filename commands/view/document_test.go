@@ -126,6 +126,17 @@ func TestHostileNames(t *testing.T) {
 		event.Plan{Steps: []event.PlanStep{{Path: bad, Action: bad, Why: bad, Block: bad}}},
 		event.Prompt{Name: bad},
 		event.Progress{ID: bad, Unit: bad},
+		event.Diagnostic{File: bad, Line: 1, Column: 2, Severity: bad, Rule: bad, Message: bad, Checker: bad, Tool: bad, Source: bad},
+		event.Test{Name: bad, File: bad, State: bad, Output: bad},
+		event.Gap{File: bad, What: bad, Why: bad, Hint: bad},
+		event.Mismatch{File: bad, Want: []string{bad}, Have: []string{"x", bad}},
+		event.Diff{Path: bad, Text: bad},
+		event.Changes{Base: bad, Files: []event.FileChange{{Path: bad, From: bad, Action: bad, Checked: bad, Why: bad, Sensitive: bad}}},
+		event.Checks{Tier: bad, State: bad, FilesUnlisted: bad, Parts: []event.CheckedPart{{Checker: bad, Project: bad, State: bad, Why: bad, Hint: bad, Ran: []event.Program{{Argv: []string{bad, bad}, Version: bad}}}}},
+		event.Verdict{Why: []string{bad}},
+		event.Landed{ID: bad, Git: bad, Notes: []string{bad}},
+		event.Undone{ID: bad, Undoes: bad, Files: []event.Touch{{Path: bad, Action: bad}}, Notes: []string{bad}},
+		event.Recovered{ID: bad, Title: bad, Files: []string{bad}, Kept: []string{bad}, Why: bad},
 	} {
 		for _, tty := range []bool{false, true} {
 			now := time.Unix(0, 0)

@@ -170,6 +170,9 @@ func diffText(e event.Diff, color bool) string {
 			sgr = green
 		case strings.HasPrefix(line, "-"):
 			sgr = red
+		case line == "", strings.ContainsRune(" @\\", rune(line[0])), strings.HasPrefix(line, "old mode "), strings.HasPrefix(line, "new "):
+		default:
+			line = " " + line // no line of a diff: a name that breaks it
 		}
 		b.WriteString(paint(color && sgr != "", sgr, Sanitize(line)) + "\n")
 	}

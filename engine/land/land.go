@@ -15,6 +15,7 @@ package land
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/event"
@@ -105,7 +106,7 @@ func (l *Lander) Land(ctx context.Context, t *Trial, o Options) (*Receipt, error
 func Refusal(v check.Verdict) error {
 	why := "the checks said no"
 	if len(v.Why) > 0 {
-		why = v.Why[0]
+		why = strings.Join(v.Why, ", ")
 	}
 	e := fault.New(fault.Refused, CodeRefused, "%s; nothing was changed", why).On("land", "")
 	hinted := map[string]bool{}

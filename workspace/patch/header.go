@@ -33,7 +33,7 @@ func (s *scanner) gitFile() (*File, error) {
 	switch {
 	case s.starts("GIT binary patch"), s.starts("Binary files "):
 		return nil, binary(s.line, s.peek(0))
-	case s.starts("--- ") && strings.HasPrefix(s.peek(1), "+++ "):
+	case s.named() && !s.ofAnother(first):
 		if err := s.names(f); err != nil {
 			return nil, err
 		}
@@ -43,12 +43,31 @@ func (s *scanner) gitFile() (*File, error) {
 		if len(f.Hunks) == 0 {
 			return nil, syntaxError(s.line, "a hunk (@@ -1,2 +1,3 @@) is missing behind the names")
 		}
-	case s.starts("@@ -"), s.starts("--- "), s.starts("+++ "):
+	case !s.named() && (s.starts("@@ -") || s.starts("--- ") || s.starts("+++ ")):
 		return nil, syntaxError(s.line, "the names of the file (--- and +++) and a hunk belong together")
 	case f.cut():
 		return nil, syntaxError(s.line, "the text of the file is missing")
 	}
 	return f, f.complete(first)
+}
+
+// named tells whether the lines --- and +++ stand here.
+func (s *scanner) named() bool { return s.starts("--- ") && strings.HasPrefix(s.peek(1), "+++ ") }
+
+// ofAnother tells whether the names that stand here are not those of first, the
+// rest of "diff --git": then they begin the diff of another file, which some other
+// tool wrote.
+func (s *scanner) ofAnother(first string) bool {
+	before, after, err := pair(first)
+	if err != nil {
+		return false // a rename: its names stand in lines of their own
+	}
+	old, errOld := headerName(strings.TrimPrefix(s.peek(0), "--- "))
+	now, errNow := headerName(strings.TrimPrefix(s.peek(1), "+++ "))
+	if errOld != nil || errNow != nil {
+		return false
+	}
+	return !old.null && old.text != before.text || !now.null && now.text != after.text
 }
 
 // emptyBlobs are git's ids of an empty file, by SHA-1 and SHA-256.

@@ -92,7 +92,7 @@ func (s *scanner) file() (*File, error) {
 	switch {
 	case s.starts("diff --git "):
 		return s.gitFile()
-	case s.starts("--- ") && strings.HasPrefix(s.peek(1), "+++ "):
+	case s.named():
 		f := &File{Line: s.line}
 		if err := s.names(f); err != nil {
 			return nil, err
@@ -218,8 +218,7 @@ func (s *scanner) miscount(h Hunk, oldLeft, newLeft int, what string) error {
 // behind refuses lines of a hunk that its header does not count: they would be
 // lost without a word. "-- " alone begins the signature of a mail.
 func (s *scanner) behind(h Hunk) error {
-	if len(s.rest) == 0 || !strings.ContainsRune("+- \\", rune(s.rest[0])) || s.peek(0) == "-- " ||
-		s.starts("--- ") && strings.HasPrefix(s.peek(1), "+++ ") {
+	if len(s.rest) == 0 || !strings.ContainsRune("+- \\", rune(s.rest[0])) || s.peek(0) == "-- " || s.named() {
 		return nil
 	}
 	return s.surplus(h)

@@ -152,6 +152,10 @@ var applied = []struct {
 		name: "created empty", diff: "diff --git a/n b/n\nnew file mode 100644\nindex 0000000..e69de29\n", want: `644 n ""`,
 	},
 	{
+		name: "created empty, then a diff of another tool", files: map[string]string{"f": "1\n"}, want: "644 f \"2\\n\"\n644 n \"\"",
+		diff: "diff --git a/n b/n\nnew file mode 100644\nindex 0000000..e69de29\n--- a/f\n+++ b/f\n@@ -1 +1 @@\n-1\n+2\n",
+	},
+	{
 		name: "filled", files: map[string]string{"f": ""}, diff: "--- a/f\n+++ b/f\n@@ -0,0 +1 @@\n+1\n", want: `644 f "1\n"`,
 	},
 	{
