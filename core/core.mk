@@ -84,20 +84,22 @@ test-core-lib: install-core
 	clang $(CORE_WARN) -O2 $(CORE)/example/example.c $(CORE_BUILD)/amalgamation/bitactor.c -I$(CORE_BUILD)/amalgamation -pthread -o $(CORE_BUILD)/example; \
 	  out=$$($(CORE_BUILD)/example); echo "example, amalgamated: $$out"
 
-SOAK_SIGNALS ?= 10000000000
-.PHONY: soak-core
+# Each writes its figures into docs/figures.md.
+FIGURES := go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md
+.PHONY: soak-core fuzz-core bench-core figures-core bench-core-c
 soak-core: $(CORE_BUILD)/.made ## SOAK_SIGNALS (10^10) signals across two threads
 	@gcc $(CORE_WARN) -O2 $(CORE_TEST) -o $(CORE_BUILD)/soak
-	@time $(CORE_BUILD)/soak soak $(SOAK_SIGNALS)
+	@$(FIGURES) soak-core
 
-FORMAT ?= markdown
-.PHONY: bench-core bench-core-c
-bench-core: $(CORE_BUILD)/.made ## what a signal costs, beside ck_ring and DPDK's ring (FORMAT=markdown|json|html)
-	@cd $(CORE)/.. && go run -tags peers ./bench/corebench/cmd -format $(FORMAT)
+fuzz-core: ## the operation-sequence fuzzer, C against Go, for FUZZ_TIME (5m)
+	@$(FIGURES) fuzz-core
 
-.PHONY: figures-core
-figures-core: ## write core/FIGURES.md from a run on this machine
-	@$(MAKE) --no-print-directory bench-core >$(CORE)/FIGURES.md.new && mv $(CORE)/FIGURES.md.new $(CORE)/FIGURES.md
+bench-core: $(CORE_BUILD)/.made ## what a signal costs, beside ck_ring and DPDK's ring, against the goals
+	@go run -tags peers ./bench/corebench/cmd -rounds 201 -out core/figures.json
+	@$(FIGURES) core
+
+figures-core: bench-core ## bench-core, and the tables of core/FIGURES.md and README.md from the same run
+	@go test ./bench/corebench -run TestDocuments -update
 
 bench-core-c: $(CORE_BUILD)/.made ## the same workloads as a C program, without the peers
 	@gcc -std=gnu11 -O2 -Wall -Wextra -Wconversion -Werror -I$(CORE)/include -I$(CORE)/cases/src $(CORE)/cbench/cbench.c -pthread -o $(CORE_BUILD)/cbench

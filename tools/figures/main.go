@@ -1,7 +1,7 @@
 // Command figures measures what the documentation claims and writes the
 // figures, with their goals and conditions, into docs/figures.md.
 //
-//	figures -cf bin/cf -out docs/figures.md start|stream|reuse|memory|commit|validate
+//	figures -cf bin/cf -out docs/figures.md SUITE
 //
 // Every figure is a comparison within one run: the two sides take turns, so
 // that a machine whose speed drifts slows both. Medians are quoted, with the
@@ -12,7 +12,10 @@ package main
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 )
 
 // suite measures some figures with the cf at path.
@@ -25,6 +28,10 @@ var suites = map[string]suite{
 	"memory":   measureMemory,
 	"commit":   measureCommit,
 	"validate": measureValidate,
+
+	"core":      readCore,
+	"soak-core": soakCore,
+	"fuzz-core": fuzzCore,
 }
 
 func main() {
@@ -33,7 +40,7 @@ func main() {
 	flag.Parse()
 	run, ok := suites[flag.Arg(0)]
 	if !ok || *cf == "" || flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: figures -cf PROGRAM [-out FILE] start|stream|reuse|memory|commit|validate")
+		fmt.Fprintln(os.Stderr, "usage: figures -cf PROGRAM [-out FILE] "+strings.Join(slices.Sorted(maps.Keys(suites)), "|"))
 		os.Exit(64)
 	}
 	figures, err := run(*cf)

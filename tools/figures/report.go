@@ -62,9 +62,17 @@ func machine() string {
 
 const preface = `# Figures
 
-Written by ` + "`make bench-*`" + `; each row names its target. Values are medians of interleaved runs with the
+Written by ` + "`make bench-*`, `soak-core` and `fuzz-core`" + `; each row names its target. Values are medians of interleaved runs with the
 smallest and largest beside them.
 `
+
+// target is the target of make that measures a suite.
+func target(suite string) string {
+	if strings.Contains(suite, "-") {
+		return suite
+	}
+	return "bench-" + suite
+}
 
 // record replaces the section of a suite in the Markdown file.
 func record(path, suite string, figures []figure) error {
@@ -76,7 +84,7 @@ func record(path, suite string, figures []figure) error {
 	if head == "" {
 		head = preface
 	}
-	sections[suite] = section(suite, figures)
+	sections[target(suite)] = section(target(suite), figures)
 	var b strings.Builder
 	b.WriteString(strings.TrimRight(head, "\n") + "\n")
 	names := make([]string, 0, len(sections))
@@ -93,7 +101,7 @@ func record(path, suite string, figures []figure) error {
 // split cuts a figures file into what stands before the first section and the
 // sections by name.
 func split(text string) (string, map[string]string) {
-	const mark = "## make bench-"
+	const mark = "## make "
 	sections := map[string]string{}
 	head, rest, found := strings.Cut(text, mark)
 	for found {
@@ -105,9 +113,9 @@ func split(text string) (string, map[string]string) {
 	return head, sections
 }
 
-func section(suite string, figures []figure) string {
+func section(target string, figures []figure) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "## make bench-%s\n\n", suite)
+	fmt.Fprintf(&b, "## make %s\n\n", target)
 	fmt.Fprintf(&b, "%s; %s.\n\n", time.Now().UTC().Format(time.DateOnly), machine())
 	b.WriteString("| figure | goal | measured | | conditions |\n| --- | --- | --- | --- | --- |\n")
 	for _, f := range figures {

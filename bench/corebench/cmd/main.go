@@ -1,9 +1,11 @@
-// Command cmd measures the core and writes the report to standard output. It is
-// what make bench-core runs; cf benchmark core is the same suite.
+// Command cmd measures the core, and the rings of other libraries beside it when built
+// with the tag peers. It prints the report as Markdown, or writes it to a file as JSON,
+// which is what make bench-core does; cf benchmark core is the same suite.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -13,29 +15,31 @@ import (
 )
 
 func main() {
-	format := flag.String("format", "markdown", "markdown, json or html")
+	out := flag.String("out", "", "JSON file to write; none: print Markdown")
 	rounds := flag.Int("rounds", 0, "interleaved runs per case (default 101)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *format, *rounds); err != nil {
+	if err := run(ctx, *out, *rounds); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, format string, rounds int) error {
+func run(ctx context.Context, out string, rounds int) error {
 	report, err := corebench.Run(ctx, corebench.Options{Rounds: rounds})
 	if err != nil {
 		return err
 	}
-	switch format {
-	case "markdown":
+	if out == "" {
 		return report.Markdown(os.Stdout)
-	case "json":
-		return report.JSON(os.Stdout)
-	case "html":
-		return report.HTML(os.Stdout)
 	}
-	return fmt.Errorf("unknown format %q", format)
+	f, err := os.Create(out + ".new")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(report.JSON(f), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), out)
 }
