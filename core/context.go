@@ -165,29 +165,14 @@ func (x *Context) On(kind uint8, handler Handler) {
 // Drain handles up to most waiting signals of a ring as one batch and returns how
 // many; a batch ends at the ring's end. Errors: those of Ring.Peek.
 func (x *Context) Drain(r *Ring, most int) (int, error) {
-	if x.m.observed == 0 {
-		if r.mode == MPSC {
-			return x.drainMPSC(r, most)
-		}
-		return x.drainSPSC(r, most)
+	if x.m.observed != 0 || r.mode == MPSC || most <= 0 {
+		return x.drainOther(r, most)
 	}
-	span, err := r.Peek(most)
-	if err != nil {
-		return 0, err
-	}
-	x.observe(span.Slots)
-	order.AddOwned64(&x.m.batches, 1)
-	return len(span.Slots), r.Release(len(span.Slots))
-}
-
-// drainSPSC is peek, run and release in one: a batch costs what the three checks do.
-func (x *Context) drainSPSC(r *Ring, most int) (int, error) {
-	if most <= 0 {
-		return 0, ErrInval
-	}
-	head := r.h.head.Load()
+	// The common way, in one function: a batch costs as much as the calls around it.
+	h := r.h
+	head := h.head.Load()
 	count := uint32(min(most, RingSlotsMax))
-	if r.h.tailSeen-head < count {
+	if h.tailSeen-head < count {
 		var err error
 		if count, err = r.lookSPSC(head, count); err != nil {
 			return 0, err
@@ -196,8 +181,23 @@ func (x *Context) drainSPSC(r *Ring, most int) (int, error) {
 	count = min(count, r.n-head&r.mask)
 	x.run(unsafe.Slice(r.slot(head), count))
 	order.AddOwned64(&x.m.batches, 1)
-	order.Release32(&r.h.head, head+count)
+	order.Release32(&h.head, head+count)
 	return int(count), nil
+}
+
+// drainOther is Drain of an MPSC ring, with what the configuration asks for, or of
+// nothing.
+func (x *Context) drainOther(r *Ring, most int) (int, error) {
+	if r.mode == MPSC && x.m.observed == 0 {
+		return x.drainMPSC(r, most)
+	}
+	span, err := r.Peek(most)
+	if err != nil {
+		return 0, err
+	}
+	x.observe(span.Slots)
+	order.AddOwned64(&x.m.batches, 1)
+	return len(span.Slots), r.Release(len(span.Slots))
 }
 
 // drainMPSC handles the slots from taken on as far as they are committed. To look at
