@@ -56,7 +56,7 @@ test-core-arm64: $(CORE_BUILD)/.made
 # Memory orderings in loom and protocols in spin, each with its mutations.
 .PHONY: test-core-model test-core-lib
 test-core-model: $(CORE_BUILD)/.made
-	@cd $(CORE)/model-check && CARGO_TARGET_DIR=$(abspath $(CORE_BUILD))/model-check cargo test --release --quiet
+	@cd $(CORE)/model-check && CARGO_TARGET_DIR=$(abspath $(CORE_BUILD))/model-check cargo test --release --quiet --locked
 	@$(CORE)/model-check/spin/check.sh
 
 # The library as others use it: amalgamated, static and shared, through pkg-config.

@@ -17,7 +17,7 @@
 //  1. Every offset and size used here is generated from the C header.
 //  2. Atomic accesses stand where include/bitactor/order.h has them. Those of
 //     sync/atomic are sequentially consistent, which is stronger; the hot stores
-//     are releases, as in C (internal/order).
+//     are releases and the counters relaxed, as in C (internal/order).
 //  3. What an operation leaves in memory is what the C function leaves there.
 //  4. After Free nothing of a ring, pool, trace or context may be used.
 //
