@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -14,6 +13,12 @@ func TestBashCompletes(t *testing.T) {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
 		t.Skip("no bash")
+	}
+	dir, diff, env := plantProject(t)
+	land := asCF(t, env, "apply", diff)
+	land.Dir = dir
+	if out, err := land.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
 	const press = `
 compopt() { :; } # bash has it only while a key is pressed
@@ -28,14 +33,18 @@ tab cf sta
 tab cf config get mo
 tab cf ask --temp
 tab cf completion z
+tab cf undo 2
 `
 	cmd := exec.Command(bash, "--norc", "--noprofile", "-c", press)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
+	cmd.Env, cmd.Dir = env, dir
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	if err != nil || errs.Len() > 0 {
 		t.Errorf("%v, stderr %q", err, errs.String())
+	}
+	if !regexp.MustCompile(`(?m)^cf undo 2: 2\d{7}-\d{6}-\d+`).Match(out) {
+		t.Errorf("no landing is offered in\n%s", out)
 	}
 	for _, want := range []string{"cf sta: status\n", "cf config get mo: model\n", "cf ask --temp: --temperature\n", "cf completion z: zsh\n"} {
 		if got := regexp.MustCompile(` +\([^)]*\)| +\n`).ReplaceAllString(string(out), "\n"); !strings.Contains(strings.ReplaceAll(got, "\n\n", "\n"), want) {

@@ -81,13 +81,16 @@ func newRoot(a *App) *cobra.Command {
 		Short: "Think, code and assess with a model that runs on your own machine",
 		Long: "cf works with a language model on your own machine: it reads your project,\n" +
 			"reasons about a task in a session that is saved, and says what it read and what\n" +
-			"it left out. Nothing leaves the machine unasked.",
+			"it left out. It checks files, and lands a change only whole, checked, and so that\n" +
+			"it can be undone. Nothing leaves the machine unasked.",
 		Example: "  cf setup                      make this machine ready: model server and model\n" +
 			"  cf status                     what is there, would be used and is missing\n" +
 			"  cf ultrathink \"design a rate limiter\" --context @src\n" +
 			"  cf ultrathink --continue \"what fails first?\"\n" +
 			"  cf ask \"how do these differ?\" @a.go @b.go --json\n" +
 			"  cf ask \"what is this?\" --show-prompt   what the model would get\n" +
+			"  cf validate src               compile, vet, format and test what is there\n" +
+			"  cf apply fix.diff             land a diff that passes the checks; cf undo takes it back\n" +
 			"  cf status --network           every host that cf may contact, when and why",
 		SilenceErrors: true, SilenceUsage: true,
 		Version:     buildVersion().Version,

@@ -93,16 +93,11 @@ func (a *App) showReport(r *check.Report, allowUnchecked bool) error {
 
 func foundText(e event.Checks) string {
 	var parts []string
-	for _, p := range []struct {
-		n    int
-		what string
-	}{{e.Diagnostics, "diagnostic"}, {e.TestsFailed, "failing test"}} {
-		switch {
-		case p.n == 1:
-			parts = append(parts, "1 "+p.what)
-		case p.n > 1:
-			parts = append(parts, fmt.Sprintf("%d %ss", p.n, p.what))
-		}
+	if e.Diagnostics > 0 {
+		parts = append(parts, count(e.Diagnostics, "diagnostic"))
+	}
+	if e.TestsFailed > 0 {
+		parts = append(parts, count(e.TestsFailed, "failing test"))
 	}
 	return strings.Join(parts, " and ")
 }
