@@ -24,16 +24,20 @@ type proven struct {
 
 // prove lets a checker find its own canaries, with the tools and the isolation
 // of this machine, and says in words what it missed. A success is kept for as
-// long as cf, the tools and the isolation stay the same.
+// long as cf, the tools and the isolation stay the same. Canaries that are tests
+// prove tests: without them they cost time for nothing.
 func (r *running) prove(ctx context.Context, c Checker, tools []ToolFound) (why string, err error) {
 	canaries := c.Canaries()
+	if !r.Tests {
+		canaries = slices.DeleteFunc(slices.Clone(canaries), func(c Canary) bool { return c.Test != "" })
+	}
 	if len(canaries) == 0 {
 		return "", nil
 	}
 	v, _ := r.proof.LoadOrStore(c.Name(), &proven{})
 	p := v.(*proven)
 	p.once.Do(func() {
-		key := r.keep.proofKey(string(r.Stage.Box().Tier()), c, tools)
+		key := r.keep.proofKey(string(r.Stage.Box().Tier()), c, tools, r.Tests)
 		if _, ok := r.keep.read(key); ok {
 			return
 		}
@@ -50,8 +54,8 @@ func (r *running) prove(ctx context.Context, c Checker, tools []ToolFound) (why 
 	return p.why, p.err
 }
 
-func (s *store) proofKey(tier string, c Checker, tools []ToolFound) string {
-	text := s.self + "\n" + tier + "\n" + c.Name() + "\n"
+func (s *store) proofKey(tier string, c Checker, tools []ToolFound, tests bool) string {
+	text := fmt.Sprintf("%s\n%s\n%s\n%v\n", s.self, tier, c.Name(), tests)
 	for _, t := range tools {
 		text += t.Program + " " + identity(t.Path) + "\n"
 	}

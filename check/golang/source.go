@@ -81,7 +81,10 @@ func unformatted(file string, src []byte) []check.Diagnostic {
 		message := "gofmt leaves this out"
 		for _, l := range h.Lines {
 			if l.Kind == udiff.Insert {
-				message = fmt.Sprintf("gofmt writes %q", strings.TrimRight(l.Content, "\r\n"))
+				message = "gofmt writes an empty line"
+				if text := strings.TrimRight(l.Content, "\r\n"); text != "" {
+					message = fmt.Sprintf("gofmt writes %q", text)
+				}
 				break
 			}
 		}
