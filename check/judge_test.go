@@ -327,3 +327,33 @@ func TestASecondLookAtBothSides(t *testing.T) {
 		t.Errorf("%s, because of %q", got, g.Verdict.Why)
 	}
 }
+
+func TestATestThatWasFlakyBeforeIsNotBlamed(t *testing.T) {
+	report := func(s TestState) *Report {
+		return &Report{Parts: []Part{{Checker: "c", Outcome: Outcome{Tests: []Test{{Name: "t", State: s}}}}}}
+	}
+	if v := Judge(report(Flaky), report(Failed), Change{}, Rules{}); !v.Land || len(v.Flaky) != 1 {
+		t.Errorf("%s", sketch(v))
+	}
+}
+
+// TestScope: a file that is on one side only brings its neighbours in, from the
+// nearest folder that both sides have.
+func TestScope(t *testing.T) {
+	stage := tree(t, map[string]string{"a.aa": "", "b.bb": "", "sub/c.aa": "", "sub/d.aa": "", "sub/deep/e.aa": ""})
+	for _, c := range []struct {
+		change workspace.Change
+		want   []string
+	}{
+		{workspace.Change{Path: "a.aa", Content: []byte("x\n")}, []string{"a.aa"}},
+		{workspace.Change{Path: "sub/new.aa", Content: []byte("x\n")}, []string{"sub/c.aa", "sub/d.aa", "sub/new.aa"}},
+		{workspace.Change{Path: "new/far/n.aa", Content: []byte("x\n")}, []string{"a.aa", "new/far/n.aa"}},
+		{workspace.Change{Path: "sub/c.aa", Delete: true}, []string{"sub/c.aa", "sub/d.aa"}},
+	} {
+		g := GateRequest{Base: stage(&workspace.Set{}), Now: stage(&workspace.Set{Changes: []workspace.Change{c.change}})}
+		got, err := g.scope(t.Context(), ChangeOf(g.Base, g.Now))
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, %v; want %q", c.change.Path, got, err, c.want)
+		}
+	}
+}

@@ -175,6 +175,19 @@ func TestDiagnosticsAreBoundedAndEachIsThereOnce(t *testing.T) {
 	}
 }
 
+func TestTwoToolsThatSayTheSameAreOneFinding(t *testing.T) {
+	r := running{Request: Request{Stage: tree(t, map[string]string{"a.aa": "text\n"})(&workspace.Set{}), DiagnosticsMax: 10}}
+	p := Part{Checker: "aa", Outcome: Outcome{Diagnostics: []Diagnostic{
+		{File: "./a.aa", Line: 1, Code: "x", Message: "m", Tool: "one"},
+		{File: filepath.Join(r.Stage.Root(), "a.aa"), Line: 1, Code: "x", Message: "m ", Tool: "two"},
+		{File: "/usr/include/x.h", Line: 1, Code: "x", Message: "m", Tool: "two"},
+	}}}
+	r.tidy(&p)
+	if len(p.Diagnostics) != 2 || p.Diagnostics[1].File != "a.aa" || p.Diagnostics[1].Source != "text" || !p.Diagnostics[0].Beside {
+		t.Errorf("%+v", p.Diagnostics)
+	}
+}
+
 func TestCacheSparesWhatDidNotChange(t *testing.T) {
 	stage := tree(t, monorepo)
 	cache := t.TempDir()
