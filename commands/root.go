@@ -90,7 +90,7 @@ func newRoot(a *App) *cobra.Command {
 			"  cf ask \"how do these differ?\" @a.go @b.go --json\n" +
 			"  cf ask \"what is this?\" --show-prompt   what the model would get\n" +
 			"  cf validate src               compile, vet, format and test what is there\n" +
-			"  cf apply fix.diff             land a diff that passes the checks; cf undo takes it back\n" +
+			"  cf apply fix.diff             land a diff that passes the checks\n" +
 			"  cf status --network           every host that cf may contact, when and why",
 		SilenceErrors: true, SilenceUsage: true,
 		Version:     buildVersion().Version,

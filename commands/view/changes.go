@@ -44,13 +44,13 @@ func changeDetail(f event.FileChange) string {
 	return strings.TrimPrefix(text, "; ")
 }
 
+// verdictText says why a change may not land. Where it may, what follows says so.
 func verdictText(e event.Verdict, color bool) string {
 	if e.Land {
-		text := paint(color, green, "may land")
-		if e.Mended > 0 {
-			text += fmt.Sprintf("; it mends %s", count(e.Mended, "diagnostic", "diagnostics"))
+		if e.Mended == 0 {
+			return ""
 		}
-		return text + "\n"
+		return "it mends " + count(e.Mended, "diagnostic", "diagnostics") + "\n"
 	}
 	text := paint(color, red, "refused") + "\n"
 	for _, why := range e.Why {

@@ -142,8 +142,10 @@ func (p *Plain) block(e event.Event) {
 		p.begin("changes")
 		p.out(changesTable(e, p.tableWidth()))
 	case event.Verdict:
-		p.begin("verdict")
-		p.out(verdictText(e, p.o.ColorOut))
+		if text := verdictText(e, p.o.ColorOut); text != "" {
+			p.begin("verdict")
+			p.out(text)
+		}
 	case event.Landed:
 		p.begin("landed")
 		p.out(landedText(e))
