@@ -34,8 +34,10 @@ func TestProgress(t *testing.T) {
 				a := &App{Env: &Env{Now: time.Now, StderrTTY: tt.tty}, JSON: tt.json, sink: &out}
 				p := a.progress("checking")
 				steps := []event.Event{
-					event.Step{ID: "check.go", Title: "go", State: event.Begin}, event.Step{ID: "check.c", Title: "c", State: event.Begin},
-					event.Step{ID: "check.c", Title: "c", State: event.Done}, event.Progress{ID: "check", Done: 1, Total: 2},
+					event.Step{ID: "check.go", Title: "go", State: event.Begin},
+					event.Step{ID: "check.c", Title: "c", State: event.Begin},
+					event.Step{ID: "check.c", Title: "c", State: event.Done},
+					event.Progress{ID: "check", Done: 1, Total: 2},
 				}
 				for _, e := range steps {
 					p.Emit(e)

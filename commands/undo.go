@@ -150,7 +150,7 @@ func (a *App) completeLanding(_ *cobra.Command, args []string, prefix string) ([
 	if err != nil || len(args) > 0 {
 		return nil, directive
 	}
-	defer tree.Close()
+	defer func() { _ = tree.Close() }() // read only: nothing is lost
 	ledger, err := workspace.OpenLedger(tree, a.Env.Paths.State)
 	if err != nil {
 		return nil, directive
