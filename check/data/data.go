@@ -21,28 +21,44 @@ import (
 func New() []check.Checker {
 	return []check.Checker{
 		checker{
-			name: "json", kinds: map[Kind]func(*source.File){
-				JSON:      func(f *source.File) { CheckJSON(f, Strict) },
-				JSONLines: func(f *source.File) { CheckJSON(f, Lines) },
-				JSONC:     func(f *source.File) { CheckJSON(f, Comments) },
-			},
+			name: "json", kinds: map[Kind]func(*source.File) error{JSON: jsonIn(Strict), JSONLines: jsonIn(Lines), JSONC: jsonIn(Comments)},
 			canary: check.Canary{Files: map[string]string{"canary.json": "{\n  \"a\": 1,\n  \"a\": 2\n}\n"}, File: "canary.json", Line: 3, Code: "duplicate-key"},
 		},
 		checker{
-			name: "yaml", kinds: map[Kind]func(*source.File){YAML: func(f *source.File) { CheckYAML(f) }},
+			name: "yaml", kinds: map[Kind]func(*source.File) error{YAML: yamlAlone},
 			canary: check.Canary{Files: map[string]string{"canary.yaml": "a: 1\nb:\n  c: 1\n  c: 2\n"}, File: "canary.yaml", Line: 4, Code: "duplicate-key"},
 		},
 		checker{
-			name: "toml", kinds: map[Kind]func(*source.File){TOML: CheckTOML},
+			name: "toml", kinds: map[Kind]func(*source.File) error{TOML: tomlAlone},
 			canary: check.Canary{Files: map[string]string{"canary.toml": "a = 1\na = 2\n"}, File: "canary.toml", Line: 2, Code: "duplicate-key"},
 		},
 	}
 }
 
+func jsonIn(d Dialect) func(*source.File) error {
+	return func(f *source.File) error {
+		CheckJSON(f, d)
+		return nil
+	}
+}
+
+func yamlAlone(f *source.File) error {
+	if Template(f) {
+		return ErrTemplate
+	}
+	CheckYAML(f)
+	return nil
+}
+
+func tomlAlone(f *source.File) error {
+	CheckTOML(f)
+	return nil
+}
+
 // checker checks files of a few kinds, each alone.
 type checker struct {
 	name   string
-	kinds  map[Kind]func(*source.File)
+	kinds  map[Kind]func(*source.File) error
 	canary check.Canary
 }
 
@@ -59,8 +75,5 @@ func (c checker) Canaries() []check.Canary { return []check.Canary{c.canary} }
 // Check looks at the changed files, each alone.
 func (c checker) Check(ctx context.Context, t check.Target) (check.Outcome, error) {
 	r := source.Reader{Checker: c.name, Tool: "cf " + c.name}
-	return r.Each(ctx, t, t.Changed, func(f *source.File) error {
-		c.kinds[formatOf(f.Path)](f)
-		return nil
-	})
+	return r.Each(ctx, t, t.Changed, func(f *source.File) error { return c.kinds[formatOf(f.Path)](f) })
 }

@@ -20,9 +20,23 @@ const (
 	growthMax = 10
 )
 
-// template is the mark of text/template and Jinja, which many YAML files are
-// written in; such a file is YAML only once it is rendered.
-var template = source.Pattern(`\{\{|\{%`)
+// template finds lines that text/template or Jinja are to fill in: a value or a
+// whole line that begins with a mark of theirs.
+var template = source.Pattern(`(?m)^[ \t]*(?:- +)*(?:[\w.\-/"']+:[ \t]+)?(?:\{\{|\{%)`)
+
+// ErrTemplate says that a file can't be checked as it is.
+var ErrTemplate = errors.New("a template, which is YAML only once it is rendered")
+
+// Template tells whether f is no YAML because it is a template of it, as the
+// files of Helm charts are.
+func Template(f *source.File) bool {
+	if !template().Match(f.Data) {
+		return false
+	}
+	try := source.New("", "", f.Path, f.Data)
+	CheckYAML(try)
+	return try.Failed()
+}
 
 // version12 is the directive of YAML 1.2, which the parser knows but by its
 // number refuses; as a comment of the same length it changes no place.
@@ -91,8 +105,6 @@ func yamlFault(f *source.File, err error) {
 		f.Error(at, "nesting", "nested more than %d deep", depthMax)
 	case strings.Contains(text, "unknown anchor"):
 		f.Error(at, "unknown-anchor", "%s", text)
-	case template().Match(f.Data):
-		f.Error(at, "syntax", "%s (the file holds template marks: it may be YAML only once it is rendered)", text)
 	default:
 		f.Error(at, "syntax", "%s", text)
 	}

@@ -65,6 +65,11 @@ func (checker) Check(ctx context.Context, t check.Target) (check.Outcome, error)
 			}
 			again := source.New(name, tool, f.Path, f.Data) // JSON is YAML; its mistakes are known by now
 			docs = data.CheckYAML(again)
+			if again.Failed() {
+				return errors.New("the parser of objects does not take this JSON")
+			}
+		} else if data.Template(f) {
+			return data.ErrTemplate
 		} else {
 			docs = data.CheckYAML(f)
 		}

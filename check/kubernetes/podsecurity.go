@@ -63,6 +63,9 @@ func (p pods) security(pod, spec *yaml.Node) {
 	p.sysctls(spec)
 	p.annotations(pod)
 	p.context(spec, "the pod", ownUsers)
+	if own := get(spec, "securityContext", "seccompProfile"); own != nil && !windows && !seccomp(own) {
+		p.forbid(own, "seccompProfile_restricted", "the pod must set the seccomp profile RuntimeDefault or Localhost, whatever its containers set")
+	}
 	for _, c := range containers(spec) {
 		who := "container " + text(c, "name")
 		p.context(c, who, ownUsers)
@@ -100,14 +103,11 @@ func (p pods) privileges(spec, c *yaml.Node, who string) {
 			p.forbid(a, "capabilities_restricted", "%s must not add the capability %s", who, a.Value)
 		}
 	}
-	own, podOwn := get(c, "securityContext", "seccompProfile"), get(spec, "securityContext", "seccompProfile")
-	switch {
+	switch own := get(c, "securityContext", "seccompProfile"); {
 	case own != nil && !seccomp(own):
 		p.forbid(own, "seccompProfile_restricted", "%s must set the seccomp profile RuntimeDefault or Localhost", who)
-	case own == nil && podOwn == nil:
+	case own == nil && get(spec, "securityContext", "seccompProfile") == nil:
 		p.forbid(c, "seccompProfile_restricted", "%s or its pod must set securityContext.seccompProfile.type: RuntimeDefault or Localhost", who)
-	case own == nil && !seccomp(podOwn):
-		p.forbid(podOwn, "seccompProfile_restricted", "the pod must set the seccomp profile RuntimeDefault or Localhost")
 	}
 }
 
