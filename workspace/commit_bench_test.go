@@ -127,7 +127,7 @@ func TestCommitMemory(t *testing.T) {
 	}
 	runtime.ReadMemStats(&after)
 	// Allocated in all, freed or not. Undo decodes each image once.
-	if got := int64(after.TotalAlloc - before.TotalAlloc); got > 48<<20 {
+	if got := int64(after.TotalAlloc - before.TotalAlloc); got > 64<<20 {
 		t.Errorf("landing and undoing 32 MiB allocated %d KiB", got>>10)
 	} else {
 		t.Logf("landing and undoing 32 MiB allocated %d KiB", got>>10)
