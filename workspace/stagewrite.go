@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -26,7 +27,11 @@ func (s *Stage) layered(ctx context.Context) (*sandbox.View, error) {
 	if len(view.Deleted) == len(s.changed) {
 		return view, nil
 	}
-	dir, err := s.scratch()
+	bytes := int64(0)
+	for _, c := range s.changes {
+		bytes += max(int64(len(c.Content)), 4096) // a page at least
+	}
+	dir, err := s.scratch(bytes)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +43,7 @@ func (s *Stage) layered(ctx context.Context) (*sandbox.View, error) {
 // List passes over as dependencies is shown as it is, from where it lies.
 func (s *Stage) copied(ctx context.Context) (*sandbox.View, error) {
 	view := &sandbox.View{Root: s.tree.Root()}
-	dir, err := s.scratch()
+	dir, err := s.scratch(math.MaxInt64)
 	if err != nil {
 		return nil, err
 	}
@@ -93,9 +98,9 @@ func (s *Stage) linkFolder(out *os.Root, rel string) error {
 	return out.Symlink(filepath.Join(s.tree.Root(), name), name)
 }
 
-// scratch makes a folder that Close removes.
-func (s *Stage) scratch() (string, error) {
-	dir, remove, err := s.box.Scratch()
+// scratch makes a folder for about that many bytes, which Close removes.
+func (s *Stage) scratch(bytes int64) (string, error) {
+	dir, remove, err := s.box.Scratch(bytes)
 	if err != nil {
 		return "", err
 	}
@@ -120,30 +125,37 @@ func (s *Stage) writeChanges(ctx context.Context, dir string) error {
 			files = append(files, rel)
 		}
 	}
-	return s.inFolders(ctx, out, files, func(folder *os.Root, rel string) error {
+	return s.inFolders(ctx, out, files, func(folder, present *os.Root, rel string) error {
 		c := s.changes[rel]
-		return writeFile(folder, path.Base(rel), s.modeOf(c), func(f *os.File) error {
+		return writeFile(folder, path.Base(rel), c.modeOver(present), func(f *os.File) error {
 			_, err := f.Write(c.Content)
 			return err
 		})
 	})
 }
 
-// modeOf is the mode that the change's file will have.
-func (s *Stage) modeOf(c Change) fs.FileMode {
+// modeOver is the mode that the change's file will have; present is the folder
+// that it lies in now, nil where there is none.
+func (c Change) modeOver(present *os.Root) fs.FileMode {
 	if c.Mode != 0 {
 		return c.Mode.Perm()
 	}
-	if info, err := s.tree.root.Stat(clean(c.Path)); err == nil && info.Mode().IsRegular() {
-		return info.Mode().Perm()
+	if present != nil {
+		if info, err := present.Stat(path.Base(path.Clean(c.Path))); err == nil && info.Mode().IsRegular() {
+			return info.Mode().Perm()
+		}
 	}
 	return 0o644
 }
 
-// inFolders calls write for each of the files, which are sorted, with their
-// folder made and opened below out; several folders at a time. os.Root keeps
-// any path, whoever made it up, inside.
-func (s *Stage) inFolders(ctx context.Context, out *os.Root, files []string, write func(folder *os.Root, rel string) error) error {
+// writer writes one file of a stage into folder; present is the same folder of
+// the tree, nil where it has none.
+type writer func(folder, present *os.Root, rel string) error
+
+// inFolders calls write for each of the files, with their folder made and opened
+// below out; several folders at a time. os.Root keeps any path, whoever made it
+// up, inside.
+func (s *Stage) inFolders(ctx context.Context, out *os.Root, files []string, write writer) error {
 	byFolder := map[string][]string{}
 	for _, rel := range files {
 		byFolder[path.Dir(rel)] = append(byFolder[path.Dir(rel)], rel)
@@ -166,7 +178,7 @@ func (s *Stage) inFolders(ctx context.Context, out *os.Root, files []string, wri
 	return failed.err
 }
 
-func (s *Stage) inFolder(ctx context.Context, out *os.Root, dir string, files []string, write func(*os.Root, string) error) error {
+func (s *Stage) inFolder(ctx context.Context, out *os.Root, dir string, files []string, write writer) error {
 	name := filepath.FromSlash(dir)
 	if !filepath.IsLocal(name) {
 		return fault.New(fault.Usage, CodeOutside, "a path of the set leads out of the root").On("stage", quote(dir))
@@ -179,11 +191,15 @@ func (s *Stage) inFolder(ctx context.Context, out *os.Root, dir string, files []
 		return classify("stage", dir, err)
 	}
 	defer folder.Close()
+	present, err := s.tree.root.OpenRoot(name)
+	if err == nil {
+		defer present.Close()
+	}
 	for _, rel := range files {
 		if ctx.Err() != nil {
 			return fault.New(fault.Interrupted, "", "%w", context.Cause(ctx)).On("stage", quote(rel))
 		}
-		if err := write(folder, rel); err != nil {
+		if err := write(folder, present, rel); err != nil {
 			return classify("stage", rel, err)
 		}
 	}
@@ -215,7 +231,7 @@ func (s *Stage) makeFolders(out *os.Root, name string) error {
 
 // copyFile copies a file of the tree. On file systems that share blocks between
 // files, copy_file_range(2), which io.Copy uses, does so.
-func (s *Stage) copyFile(folder *os.Root, rel string) error {
+func (s *Stage) copyFile(folder, _ *os.Root, rel string) error {
 	from, info, err := s.tree.inside().regular(clean(rel))
 	if errors.Is(err, fs.ErrNotExist) { // gone since it was listed
 		return nil

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -166,7 +167,16 @@ var parts = map[string]func(){
 }
 
 // tally counts what the red team could show.
-type tally struct{ shown, stopped, unshown int }
+type tally struct {
+	mu                      sync.Mutex
+	shown, stopped, unshown int
+}
+
+func (s *tally) add(n *int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*n++
+}
 
 func TestRedTeam(t *testing.T) {
 	for _, env := range [][]string{nil, {brokenBwrap(t)}} {
@@ -174,7 +184,10 @@ func TestRedTeam(t *testing.T) {
 		tier := open(t, env...).Tier()
 		t.Run(string(tier), func(t *testing.T) {
 			for _, a := range attacks {
-				t.Run(a.name, func(t *testing.T) { a.test(t, tier, env, &sum) })
+				t.Run(a.name, func(t *testing.T) {
+					t.Parallel()
+					a.test(t, tier, env, &sum)
+				})
 			}
 		})
 		t.Logf("%s as user %d: %d attacks get through without a sandbox, %d of them are stopped in it; %d can't be shown here",
@@ -189,13 +202,13 @@ func TestRedTeam(t *testing.T) {
 func (a attack) test(t *testing.T, tier sandbox.Tier, env []string, sum *tally) {
 	bare := newStage(t)
 	if !bare.run(t, a, bare.bare) {
-		sum.unshown++
+		sum.add(&sum.unshown)
 		if !a.perhaps && (!a.root || os.Getuid() == 0) {
 			t.Errorf("it does not get through without a sandbox, so this test shows nothing: %s", bare.said)
 		}
 		t.Logf("not shown to user %d of this machine: %s", os.Getuid(), bare.said)
 	} else {
-		sum.shown++
+		sum.add(&sum.shown)
 	}
 	inside := newStage(t)
 	box := openWith(t, sandbox.Options{Environ: append(append([]string{}, env...), inside.environ()...)})
@@ -212,7 +225,7 @@ func (a attack) test(t *testing.T, tier sandbox.Tier, env []string, sum *tally) 
 	case got:
 		t.Errorf("it got through: %s", inside.said)
 	default:
-		sum.stopped++
+		sum.add(&sum.stopped)
 	}
 }
 

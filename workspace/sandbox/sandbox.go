@@ -194,13 +194,3 @@ func (b *Box) Cache(root, name string) (string, error) {
 	}
 	return dir, nil
 }
-
-// Scratch returns a new folder of cf's own beside the user's files, absolute,
-// and what removes it with all that lies in it.
-func (b *Box) Scratch() (dir string, remove func(), err error) {
-	s, err := newScratch(b.o.Cache)
-	if err != nil {
-		return "", nil, fault.New(fault.Failed, CodeSetup, "%w", err).On("make", "a scratch folder")
-	}
-	return string(s), s.remove, nil
-}

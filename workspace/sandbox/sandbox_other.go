@@ -23,6 +23,10 @@ func detect(context.Context, Options) (finding, error) {
 
 func machineMemory() int64 { return 0 }
 
+func memoryDir() string { return "" }
+
+func freeDisk(string) int64 { return 0 }
+
 // Run runs c without isolation, for the user typed --no-sandbox. Of the limits
 // only those on time and output are kept.
 func (b *Box) Run(ctx context.Context, v View, c Command) (process.Result, error) {

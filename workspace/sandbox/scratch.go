@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/process"
 )
 
@@ -34,6 +35,10 @@ func newScratch(cache string, names ...string) (scratch, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
+	return scratchIn(dir, names...)
+}
+
+func scratchIn(dir string, names ...string) (scratch, error) {
 	start, err := process.StartTime(os.Getpid())
 	if err != nil {
 		return "", err
@@ -76,7 +81,14 @@ func removeAll(dir string) {
 
 // sweep deletes the scratch folders of a cf that is gone, as after SIGKILL.
 func sweep(cache string) {
-	entries, err := os.ReadDir(filepath.Join(cache, "run"))
+	sweepIn(filepath.Join(cache, "run"))
+	if dir := memoryDir(); dir != "" {
+		sweepIn(dir)
+	}
+}
+
+func sweepIn(dir string) {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return
 	}
@@ -87,7 +99,28 @@ func sweep(cache string) {
 			continue
 		}
 		if start, err := process.StartTime(pid); err != nil || flat(start) != fields[1] {
-			removeAll(filepath.Join(cache, "run", e.Name()))
+			removeAll(filepath.Join(dir, e.Name()))
 		}
 	}
+}
+
+// inMemoryMost is how much may be written into a scratch folder in memory.
+const inMemoryMost = 64 << 20
+
+// Scratch returns a new folder of cf's own beside the user's files, absolute,
+// for about bytes of small files, and what removes it with all that lies in it.
+// It lies in memory where there is room: on a busy disk to make a few thousand
+// files takes seconds.
+func (b *Box) Scratch(bytes int64) (dir string, remove func(), err error) {
+	var s scratch
+	if shared := memoryDir(); shared != "" && bytes <= inMemoryMost && freeDisk(shared) >= 4*bytes {
+		s, err = scratchIn(shared)
+	}
+	if s == "" {
+		s, err = newScratch(b.o.Cache)
+	}
+	if err != nil {
+		return "", nil, fault.New(fault.Failed, CodeSetup, "%w", err).On("make", "a scratch folder")
+	}
+	return string(s), s.remove, nil
 }
