@@ -63,8 +63,8 @@ test-packages:
 	@tools/packages.sh tmux iproute2
 
 ##@ Measure (figures go to docs/figures.md)
-.PHONY: bench bench-start bench-stream bench-reuse bench-memory bench-commit bench-validate
-bench: bench-start bench-stream bench-reuse bench-memory bench-commit bench-validate ## all figures
+.PHONY: bench bench-start bench-stream bench-reuse bench-memory bench-commit bench-stage bench-validate
+bench: bench-start bench-stream bench-reuse bench-memory bench-commit bench-stage bench-validate ## all figures
 bench-start: build ## start-up of cf against an empty Go program
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md start
 bench-stream: build ## tokens per second and first token against a bare curl
@@ -77,6 +77,8 @@ bench-commit: build ## cost of a commit of 20 files beside its fsyncs
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md commit
 bench-validate: build ## what cf itself takes to check one file of a Go module of 50,000 lines
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md validate
+bench-stage: build ## staging 5,000 files, and a start in the sandbox
+	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md stage
 
 include core/core.mk
 

@@ -26,6 +26,7 @@ var suites = map[string]suite{
 	"stream":   measureStream,
 	"reuse":    measureReuse,
 	"memory":   measureMemory,
+	"stage":    measureStage,
 	"commit":   measureCommit,
 	"validate": measureValidate,
 
