@@ -40,6 +40,8 @@ type attack struct {
 	perhaps bool
 	// weak says why the tier without namespaces does not stop it
 	weak string
+	// needs is the ABI of Landlock that stops it there
+	needs int
 }
 
 var errNoCanary = errors.New("the canary was not there")

@@ -10,9 +10,9 @@ import (
 
 // answer runs the filter as the kernel would. The test machine of package bpf
 // reads its packet in network order, so that is how seccomp_data is written.
-func answer(t *testing.T, sockets, trace bool, arch, number uint32, args ...uint64) uint32 {
+func answer(t *testing.T, r rules, arch, number uint32, args ...uint64) uint32 {
 	t.Helper()
-	raw, err := filter(sockets, trace)
+	raw, err := filter(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestFilter(t *testing.T) {
 	}
 	eperm, enosys, family := answerErrno(unix.EPERM), answerErrno(unix.ENOSYS), answerErrno(unix.EAFNOSUPPORT)
 	for _, number := range append(refused, refusedHere...) {
-		if got := answer(t, true, true, auditArch, number); got != eperm {
+		if got := answer(t, rules{sockets: true, trace: true}, auditArch, number); got != eperm {
 			t.Errorf("system call %d: %#x", number, got)
 		}
 	}
@@ -76,22 +76,38 @@ func TestFilter(t *testing.T) {
 		"a call of tomorrow":       {lastKnown + 1, nil, enosys},
 		"a call with the x32 mark": {1 << 30, nil, enosys},
 	} {
-		if got := answer(t, true, false, auditArch, tt.number, tt.args...); got != tt.want {
+		if got := answer(t, rules{sockets: true}, auditArch, tt.number, tt.args...); got != tt.want {
 			t.Errorf("%s: %#x, want %#x", name, got, tt.want)
 		}
 	}
-	if got := answer(t, true, false, auditArch^1, unix.SYS_READ); got != answerKill {
+	if got := answer(t, rules{sockets: true}, auditArch^1, unix.SYS_READ); got != answerKill {
 		t.Errorf("another processor's calls: %#x", got)
 	}
 	for trace, want := range map[bool]uint32{true: answerAllow, false: eperm} {
-		if got := answer(t, true, trace, auditArch, unix.SYS_PTRACE); got != want {
+		if got := answer(t, rules{trace: trace}, auditArch, unix.SYS_PTRACE); got != want {
 			t.Errorf("ptrace, allowed %v: %#x", trace, got)
 		}
 	}
-	if got := answer(t, false, false, auditArch, unix.SYS_SOCKET, unix.AF_UNIX); got != family {
+	if got := answer(t, rules{}, auditArch, unix.SYS_SOCKET, unix.AF_UNIX); got != family {
 		t.Errorf("a socket where none is allowed: %#x", got)
 	}
-	if got := answer(t, false, false, auditArch, unix.SYS_SOCKETPAIR, unix.AF_UNIX); got != answerAllow {
+	if got := answer(t, rules{}, auditArch, unix.SYS_SOCKETPAIR, unix.AF_UNIX); got != answerAllow {
 		t.Errorf("a pair of sockets: %#x", got)
+	}
+	for name, tt := range map[string]struct {
+		number uint32
+		args   []uint64
+		want   uint32
+	}{
+		"truncate":              {unix.SYS_TRUNCATE, nil, eperm},
+		"ftruncate":             {unix.SYS_FTRUNCATE, nil, answerAllow},
+		"cut what is read only": {unix.SYS_OPENAT, []uint64{0, 0, unix.O_RDONLY | unix.O_TRUNC | unix.O_CLOEXEC}, eperm},
+		"cut what is written":   {unix.SYS_OPENAT, []uint64{0, 0, unix.O_WRONLY | unix.O_TRUNC | unix.O_CREAT}, answerAllow},
+		"read":                  {unix.SYS_OPENAT, []uint64{0, 0, unix.O_RDONLY}, answerAllow},
+		"openat2":               {unix.SYS_OPENAT2, nil, enosys},
+	} {
+		if got := answer(t, rules{noTruncate: true}, auditArch, tt.number, tt.args...); got != tt.want {
+			t.Errorf("without truncation, %s: %#x, want %#x", name, got, tt.want)
+		}
 	}
 }

@@ -33,9 +33,13 @@ const (
 	rightsNever = unix.LANDLOCK_ACCESS_FS_MAKE_CHAR | unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
 )
 
-// abiLeast is the oldest Landlock that is used: before ABI 3 (Linux 6.2) any
-// file could be cut short.
-const abiLeast = 3
+// abiLeast is the oldest Landlock that is used, that of Debian 12. Below
+// abiTruncate (Linux 6.2) it does not keep files from being cut short, so the
+// filter does (truncateTests).
+const (
+	abiLeast    = 2
+	abiTruncate = 3
+)
 
 // landlockABI asks the kernel, 0 where it has no Landlock.
 func landlockABI() int {
@@ -49,6 +53,9 @@ func landlockABI() int {
 // rulesetOf returns what a kernel of that ABI can restrict; all of it is.
 func rulesetOf(abi int) unix.LandlockRulesetAttr {
 	r := unix.LandlockRulesetAttr{Handled_access_fs: rightsWrite | rightsNever}
+	if abi < abiTruncate {
+		r.Handled_access_fs &^= unix.LANDLOCK_ACCESS_FS_TRUNCATE
+	}
 	if abi < 5 {
 		r.Handled_access_fs &^= unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
 	}
@@ -188,7 +195,7 @@ func allow(ruleset int, path string, rights uint64) error {
 // namespace no socket is safe: Landlock knows TCP alone, and a socket file of
 // the host, such as a container engine's, is as good as the host.
 func (p *policy) loadFilter() error {
-	code, err := filter(false, p.Trace)
+	code, err := filter(rules{trace: p.Trace, noTruncate: p.ABI < abiTruncate})
 	if err != nil {
 		return err
 	}

@@ -125,14 +125,6 @@ func leave() {
 	fmt.Print("left")
 }
 
-// tiers calls test with a Box of each tier that isolates.
-func tiers(t *testing.T, test func(t *testing.T, b *sandbox.Box)) {
-	for _, env := range [][]string{nil, {brokenBwrap(t)}} {
-		b := open(t, env...)
-		t.Run(string(b.Tier()), func(t *testing.T) { test(t, b) })
-	}
-}
-
 // viewOf is an empty tree that programs may write in, whatever the tier.
 func viewOf(t *testing.T, b *sandbox.Box) sandbox.View {
 	v := sandbox.View{Root: folder(t)}

@@ -67,6 +67,10 @@ var attacks = []attack{
 	{name: "write beside the tree", host: true, do: writes(in(outside, "pwned"))},
 	{name: "overwrite a file beside the tree", host: true, do: writes(in(outside, "secret.txt"))},
 	{name: "cut a file short", host: true, do: func(s scene) error { return os.Truncate(filepath.Join(s.Outside, "secret.txt"), 0) }},
+	{name: "cut a file short that may be read", host: true, do: func(s scene) error {
+		_, err := unix.Open(filepath.Join(s.Modules, "x"), unix.O_RDONLY|unix.O_TRUNC, 0)
+		return err
+	}},
 	{name: "delete a file", host: true, do: func(s scene) error { return os.Remove(filepath.Join(s.Outside, "secret.txt")) }},
 	{name: "rename a file", host: true, do: func(s scene) error {
 		return os.Rename(filepath.Join(s.Outside, "secret.txt"), filepath.Join(s.Outside, "pwned"))
@@ -91,9 +95,9 @@ var attacks = []attack{
 	{name: "take a hard link", do: hardLink},
 	{name: "open by handle", do: byHandle, root: true, perhaps: true},
 	// What later runs of tools act on.
-	{name: "write a git hook", do: writes(in(tree, ".git/hooks/pwned"))},
-	{name: "change git's configuration", do: writes(in(tree, ".git/config"))},
-	{name: "make cf's configuration", do: writes(in(tree, ".cf/config.toml"))},
+	{name: "write a git hook", do: writes(in(tree, ".git/hooks/pwned")), weak: "the copy has neither folder, and is thrown away"},
+	{name: "change git's configuration", do: writes(in(tree, ".git/config")), weak: "the copy has neither folder, and is thrown away"},
+	{name: "make cf's configuration", do: writes(in(tree, ".cf/config.toml")), weak: "the copy has neither folder, and is thrown away"},
 	{name: "write into a toolchain", host: true, do: writes(in(home, ".pyenv/shims/pwned"))},
 	{name: "poison the module cache", host: true, do: writes(func(s scene) string { return filepath.Join(s.Modules, "pwned") })},
 	{name: "poison the build cache", host: true, do: writes(in(home, ".cache/go-build/pwned"))},
@@ -117,7 +121,7 @@ var attacks = []attack{
 	{name: "another process's root", do: reads(func(s scene) string { return fmt.Sprintf("/proc/%d/root%s/secret.txt", s.Victim, s.Outside) })},
 	{name: "process 1's root", do: reads(func(s scene) string { return "/proc/1/root" + s.Outside + "/secret.txt" }), root: true, perhaps: true},
 	{name: "write another process's memory", do: func(s scene) error { return opens(fmt.Sprintf("/proc/%d/mem", s.Victim), os.O_RDWR)(s) }, perhaps: true},
-	{name: "kill a process", do: func(s scene) error { return unix.Kill(s.Victim, unix.SIGKILL) }},
+	{name: "kill a process", needs: 6, do: func(s scene) error { return unix.Kill(s.Victim, unix.SIGKILL) }},
 	{name: "trace a process", do: attach, perhaps: true},
 	{name: "read a process's memory", do: readMemory, perhaps: true},
 	{name: "take a process's open file", do: stealFile, perhaps: true},
@@ -179,27 +183,47 @@ func (s *tally) add(n *int) {
 }
 
 func TestRedTeam(t *testing.T) {
-	for _, env := range [][]string{nil, {brokenBwrap(t)}} {
+	for _, target := range targets(t) {
 		var sum tally
-		tier := open(t, env...).Tier()
-		t.Run(string(tier), func(t *testing.T) {
+		t.Run(target.name, func(t *testing.T) {
 			for _, a := range attacks {
 				t.Run(a.name, func(t *testing.T) {
 					t.Parallel()
-					a.test(t, tier, env, &sum)
+					a.test(t, target, &sum)
 				})
 			}
 		})
 		t.Logf("%s as user %d: %d attacks get through without a sandbox, %d of them are stopped in it; %d can't be shown here",
-			tier, os.Getuid(), sum.shown, sum.stopped, sum.unshown)
+			target.name, os.Getuid(), sum.shown, sum.stopped, sum.unshown)
 		if most := len(attacks) - 40; sum.unshown > most {
 			t.Errorf("%d attacks could not be shown to work without the sandbox, of %d", sum.unshown, len(attacks))
 		}
 	}
 }
 
+// target is a sandbox that must hold.
+type target struct {
+	name string
+	path []string // folders before the user's PATH
+	abi  int      // of Landlock, 0 for the kernel's own
+}
+
+// targets returns the tiers that this machine has: with Landlock as the kernel
+// has it and as the oldest kernel in use has it.
+func targets(t *testing.T) []target {
+	list := []target{{name: "as this machine has it"}}
+	dir := bwrapThatFails(t)
+	weaker, err := sandbox.Open(t.Context(), sandbox.Options{Environ: []string{"PATH=" + dir}, Cache: folder(t)})
+	if err != nil {
+		t.Logf("no tier without namespaces here: %v", err)
+		return list
+	}
+	return append(list, target{name: string(weaker.Tier()), path: []string{dir}},
+		target{name: string(weaker.Tier()) + " as in Linux 6.1", path: []string{dir}, abi: 2})
+}
+
 // test shows that the attack gets through without a sandbox, and not in it.
-func (a attack) test(t *testing.T, tier sandbox.Tier, env []string, sum *tally) {
+func (a attack) test(t *testing.T, on target, sum *tally) {
 	bare := newStage(t)
 	if !bare.run(t, a, bare.bare) {
 		sum.add(&sum.unshown)
@@ -211,17 +235,20 @@ func (a attack) test(t *testing.T, tier sandbox.Tier, env []string, sum *tally) 
 		sum.add(&sum.shown)
 	}
 	inside := newStage(t)
-	box := openWith(t, sandbox.Options{Environ: append(append([]string{}, env...), inside.environ()...)})
+	box := openWith(t, sandbox.Options{Environ: inside.environ(on.path...)})
+	if on.abi != 0 {
+		box.TestOnlyABI(on.abi)
+	}
 	got := inside.run(t, a, func(ctx context.Context, vars []string) (process.Result, error) {
 		view := sandbox.View{Root: inside.Tree}
-		if tier != sandbox.Bubblewrap {
+		if box.Tier() != sandbox.Bubblewrap {
 			view.Copy = inside.copy(t)
 		}
 		return box.Run(ctx, view, sandbox.Command{Program: self(t), Env: vars, ReadOnly: []string{inside.Modules}})
 	})
-	switch weak := tier == sandbox.Landlock && a.weak != ""; {
-	case weak:
-		t.Logf("weaker tier: %s", a.weak)
+	switch weak := box.Tier() == sandbox.Landlock && a.weak != ""; {
+	case weak, on.abi != 0 && on.abi < a.needs:
+		t.Logf("weaker tier: %s (Landlock ABI %d)", a.weak, a.needs)
 	case got:
 		t.Errorf("it got through: %s", inside.said)
 	default:
@@ -364,9 +391,11 @@ func (s *stage) root(t *testing.T) {
 	}
 }
 
-// environ is the user's environment in this scene.
-func (s *stage) environ() []string {
-	return []string{"HOME=" + s.Home, "SECRET_TOKEN=" + s.Canary, "PATH=" + filepath.Join(s.Home, ".pyenv/shims") + ":" + os.Getenv("PATH")}
+// environ is the user's environment in this scene, with folders before those of
+// PATH.
+func (s *stage) environ(before ...string) []string {
+	path := []string{filepath.Join(s.Home, ".pyenv/shims"), os.Getenv("PATH")}
+	return []string{"HOME=" + s.Home, "SECRET_TOKEN=" + s.Canary, "PATH=" + strings.Join(append(before, path...), ":")}
 }
 
 // bare runs the attack with no sandbox, as a careless tool would.

@@ -41,48 +41,59 @@ func openWith(t testing.TB, o sandbox.Options) *sandbox.Box {
 	return b
 }
 
-// brokenBwrap returns a PATH variable whose bwrap fails, as where user
+// bwrapThatFails returns a folder with a bwrap that fails, as where user
 // namespaces are forbidden.
-func brokenBwrap(t testing.TB) string {
+func bwrapThatFails(t testing.TB) string {
 	t.Helper()
 	dir := folder(t)
 	must(t, os.Symlink("/bin/false", filepath.Join(dir, "bwrap")))
-	return "PATH=" + dir + ":" + os.Getenv("PATH")
+	return dir
+}
+
+// tiers calls test with a Box of each tier that isolates on this machine.
+func tiers(t *testing.T, test func(t *testing.T, b *sandbox.Box)) {
+	t.Helper()
+	for _, path := range []string{os.Getenv("PATH"), bwrapThatFails(t) + ":" + os.Getenv("PATH")} {
+		b, err := sandbox.Open(t.Context(), sandbox.Options{Environ: process.Setenv(os.Environ(), "PATH="+path), Cache: folder(t)})
+		if fault.KindOf(err) == fault.NoSandbox {
+			t.Logf("a tier that this machine lacks: %v", err)
+			continue
+		}
+		must(t, err)
+		t.Run(string(b.Tier()), func(t *testing.T) { test(t, b) })
+	}
 }
 
 // Every toolchain that the checkers use starts in both tiers.
 func TestToolchainsRun(t *testing.T) {
-	for _, env := range [][]string{nil, {brokenBwrap(t)}} {
-		b := open(t, env...)
-		t.Run(string(b.Tier()), func(t *testing.T) {
-			root := folder(t)
-			must(t, os.WriteFile(filepath.Join(root, "main.c"), []byte("#include <stdio.h>\nint main(void) { puts(\"compiled\"); }\n"), 0o644))
-			must(t, os.WriteFile(filepath.Join(root, "main.go"), []byte("package main\n\nfunc main() {}\n"), 0o644))
-			cache, err := b.Cache(root, "go")
-			must(t, err)
-			for _, c := range []struct {
-				program string
-				args    []string
-				want    string
-			}{
-				{"gcc", []string{"-o", "/dev/null", "main.c", "-v"}, "cc1"},
-				{"go", []string{"list", "main.go"}, "command-line-arguments"},
-				{"python3", []string{"-c", "print(6 * 7)"}, "42"},
-				{"elixir", []string{"-e", "IO.puts(6 * 7)"}, "42"},
-				{"erl", []string{"-noshell", "-eval", "io:format(\"~b~n\", [6 * 7]), halt()."}, "42"},
-				{"sh", []string{"-c", "echo $((6 * 7))"}, "42"},
-			} {
-				if _, err := b.Look(c.program); err != nil {
-					t.Logf("not installed here: %s", c.program)
-					continue
-				}
-				r, err := b.Run(t.Context(), sandbox.View{Root: root}, sandbox.Command{Program: c.program, Args: c.args, Env: []string{"GOCACHE=" + cache}})
-				if out := r.Stdout.String() + r.Stderr.String(); err != nil || !strings.Contains(out, c.want) {
-					t.Errorf("%s: %v: %s", c.program, err, out)
-				}
+	tiers(t, func(t *testing.T, b *sandbox.Box) {
+		root := folder(t)
+		must(t, os.WriteFile(filepath.Join(root, "main.c"), []byte("#include <stdio.h>\nint main(void) { puts(\"compiled\"); }\n"), 0o644))
+		must(t, os.WriteFile(filepath.Join(root, "main.go"), []byte("package main\n\nfunc main() {}\n"), 0o644))
+		cache, err := b.Cache(root, "go")
+		must(t, err)
+		for _, c := range []struct {
+			program string
+			args    []string
+			want    string
+		}{
+			{"gcc", []string{"-o", "/dev/null", "main.c", "-v"}, "cc1"},
+			{"go", []string{"list", "main.go"}, "command-line-arguments"},
+			{"python3", []string{"-c", "print(6 * 7)"}, "42"},
+			{"elixir", []string{"-e", "IO.puts(6 * 7)"}, "42"},
+			{"erl", []string{"-noshell", "-eval", "io:format(\"~b~n\", [6 * 7]), halt()."}, "42"},
+			{"sh", []string{"-c", "echo $((6 * 7))"}, "42"},
+		} {
+			if _, err := b.Look(c.program); err != nil {
+				t.Logf("not installed here: %s", c.program)
+				continue
 			}
-		})
-	}
+			r, err := b.Run(t.Context(), sandbox.View{Root: root}, sandbox.Command{Program: c.program, Args: c.args, Env: []string{"GOCACHE=" + cache}})
+			if out := r.Stdout.String() + r.Stderr.String(); err != nil || !strings.Contains(out, c.want) {
+				t.Errorf("%s: %v: %s", c.program, err, out)
+			}
+		}
+	})
 }
 
 func TestFailures(t *testing.T) {

@@ -61,9 +61,15 @@ const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS |
 // by such a namespace and reaches the host of a virtual machine.
 var families = []uint32{unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK}
 
-// filter assembles the program. sockets says whether socket(2) is allowed at
-// all; trace whether ptrace(2) is.
-func filter(sockets, trace bool) ([]bpf.RawInstruction, error) {
+// rules are what differs between filters.
+type rules struct {
+	sockets    bool // socket(2) is allowed, for some families
+	trace      bool // ptrace(2) is allowed
+	noTruncate bool // files may be cut short only through a file that is open for writing
+}
+
+// filter assembles the program.
+func filter(r rules) ([]bpf.RawInstruction, error) {
 	if auditArch == 0 {
 		return nil, errors.New("no system call filter for this processor")
 	}
@@ -84,7 +90,7 @@ func filter(sockets, trace bool) ([]bpf.RawInstruction, error) {
 	for _, number := range append(refused, refusedHere...) {
 		deny(number, eperm)
 	}
-	if !trace {
+	if !r.trace {
 		deny(unix.SYS_PTRACE, eperm)
 	}
 	// The flags of clone3 lie in memory, where no filter can look: with ENOSYS
@@ -93,6 +99,16 @@ func filter(sockets, trace bool) ([]bpf.RawInstruction, error) {
 	when := func(number uint32, test ...bpf.Instruction) {
 		code = append(code, bpf.JumpIf{Cond: bpf.JumpEqual, Val: number, SkipFalse: uint8(len(test))})
 		code = append(code, test...)
+	}
+	if r.noTruncate {
+		deny(unix.SYS_TRUNCATE, eperm)
+		deny(unix.SYS_OPENAT2, answerErrno(unix.ENOSYS)) // its flags lie in memory
+		for number, flags := range openCalls {
+			// O_RDONLY is 0, so that O_TRUNC alone cuts a file that may only be read.
+			when(number, lowOf(flags), bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: unix.O_TRUNC | unix.O_ACCMODE},
+				bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.O_TRUNC, SkipTrue: 1},
+				bpf.RetConstant{Val: answerAllow}, bpf.RetConstant{Val: eperm})
+		}
 	}
 	bits := func(number uint32, arg int, mask uint32) {
 		when(number, lowOf(arg), bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: mask, SkipFalse: 1},
@@ -103,7 +119,7 @@ func filter(sockets, trace bool) ([]bpf.RawInstruction, error) {
 	when(unix.SYS_IOCTL, lowOf(1), bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.TIOCSTI, SkipTrue: 2},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.TIOCLINUX, SkipTrue: 1},
 		bpf.RetConstant{Val: answerAllow}, bpf.RetConstant{Val: eperm})
-	when(unix.SYS_SOCKET, socketTest(sockets)...)
+	when(unix.SYS_SOCKET, socketTest(r.sockets)...)
 	for number, mode := range deviceCalls {
 		when(number, lowOf(mode), bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: unix.S_IFMT},
 			bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.S_IFCHR, SkipTrue: 2}, bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.S_IFBLK, SkipTrue: 1},
@@ -128,7 +144,7 @@ func socketTest(allowed bool) []bpf.Instruction {
 // filterFile writes the filter as bwrap reads it, an array of struct
 // sock_filter (linux/filter.h).
 func (p *policy) filterFile() (*os.File, error) {
-	code, err := filter(true, p.Trace)
+	code, err := filter(rules{sockets: true, trace: p.Trace})
 	if err != nil {
 		return nil, err
 	}

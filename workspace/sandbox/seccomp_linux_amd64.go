@@ -14,3 +14,6 @@ var refusedHere = []uint32{unix.SYS_IOPL, unix.SYS_IOPERM, unix.SYS_MODIFY_LDT, 
 
 // deviceCalls can make devices; the value says which argument is the mode.
 var deviceCalls = map[uint32]int{unix.SYS_MKNOD: 1, unix.SYS_MKNODAT: 2}
+
+// openCalls open files; the value says which argument is the flags.
+var openCalls = map[uint32]int{unix.SYS_OPEN: 1, unix.SYS_OPENAT: 2}

@@ -10,5 +10,6 @@ const (
 
 var (
 	refusedHere []uint32
+	openCalls   = map[uint32]int{unix.SYS_OPENAT: 2}
 	deviceCalls = map[uint32]int{unix.SYS_MKNODAT: 2}
 )

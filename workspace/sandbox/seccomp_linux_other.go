@@ -10,5 +10,6 @@ const (
 
 var (
 	refusedHere []uint32
+	openCalls   = map[uint32]int{}
 	deviceCalls = map[uint32]int{}
 )
