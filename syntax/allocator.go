@@ -50,6 +50,14 @@ static void counted_free(void *p) {
 
 static void use_counted(void) { ts_set_allocator(counted_malloc, counted_calloc, counted_realloc, counted_free); }
 
+// The C library's malloc keeps what was freed, once for each thread: without this
+// every thread that ever parsed a large source would hold its tree's memory.
+static void give_back(void) {
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
+
 static void watch_memory(size_t *stop, size_t most) {
 	watched.used = 0;
 	watched.most = (ptrdiff_t)most;
@@ -83,6 +91,16 @@ func watched(stop *uintptr, parse func()) {
 		runtime.UnlockOSThread()
 	}()
 	parse()
+}
+
+// largeBytes is the size of a source after whose parse memory is given back to the
+// system: below, that would cost more than it brings.
+const largeBytes = 256 << 10
+
+func giveBackMemory(sourceBytes int) {
+	if sourceBytes >= largeBytes {
+		C.give_back()
+	}
 }
 
 // newFlag returns a word of zero that C code may keep; freeFlag gives it back.

@@ -52,7 +52,7 @@ func TestParseBoundsMemory(t *testing.T) {
 }
 
 // peakMemory returns the largest resident set of the process so far, in bytes.
-func peakMemory(t *testing.T) int {
+func peakMemory(t testing.TB) int {
 	t.Helper()
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

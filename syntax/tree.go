@@ -28,40 +28,35 @@ var grammars = map[string]func() unsafe.Pointer{
 	"rust": rust.Language, "shell": bash.Language,
 }
 
-// grammar is a language's parser tables and compiled query. Both are made on
-// first use and kept for the life of the process.
+// grammar is a language's parser tables and its query. Both are made on first use
+// and kept for the life of the process; the query takes long enough to make (3 to
+// 200 ms) that those who only ask for errors do without.
 type grammar struct {
-	language *sitter.Language
-	query    *sitter.Query
-	captures []string // by index of capture
+	language func() *sitter.Language
+	query    func() (*sitter.Query, error)
 }
 
-var (
-	grammarsMu   sync.Mutex
-	grammarCache = map[string]*grammar{}
-)
-
-// load returns the grammar of l. A query that does not compile is a fault of
-// this package, which a test finds.
-func (l *Language) load() (*grammar, error) {
-	grammarsMu.Lock()
-	defer grammarsMu.Unlock()
-	if g := grammarCache[l.name]; g != nil {
-		return g, nil
+var loaded = func() map[*Language]*grammar {
+	list := map[*Language]*grammar{}
+	for _, l := range languages {
+		if l.query == "" {
+			continue
+		}
+		language := sync.OnceValue(func() *sitter.Language { return sitter.NewLanguage(grammars[l.name]()) })
+		list[l] = &grammar{language, sync.OnceValues(func() (*sitter.Query, error) {
+			text, err := queryFiles.ReadFile("queries/" + l.query + ".scm")
+			if err != nil {
+				return nil, err
+			}
+			query, fault := sitter.NewQuery(language(), string(text))
+			if fault != nil { // of the query file: a test finds it
+				return nil, fault
+			}
+			return query, nil
+		})}
 	}
-	text, err := queryFiles.ReadFile("queries/" + l.query + ".scm")
-	if err != nil {
-		return nil, err
-	}
-	g := &grammar{language: sitter.NewLanguage(grammars[l.name]())}
-	query, fault := sitter.NewQuery(g.language, string(text))
-	if fault != nil {
-		return nil, fault
-	}
-	g.query, g.captures = query, query.CaptureNames()
-	grammarCache[l.name] = g
-	return g, nil
-}
+	return list
+}()
 
 // parser is a parser of the C library with the flag that stops it. Both are C
 // memory: free must be called.
@@ -110,7 +105,7 @@ func servedBytes(src []byte) int { return 3*len(src) + 16<<20 }
 // grow parses the source to a tree, which the caller closes.
 func grow(ctx context.Context, deadline time.Time, g *grammar, src []byte) (*sitter.Tree, error) {
 	p := takeParser()
-	if err := p.SetLanguage(g.language); err != nil {
+	if err := p.SetLanguage(g.language()); err != nil {
 		p.free()
 		return nil, err
 	}
@@ -143,6 +138,7 @@ func grow(ctx context.Context, deadline time.Time, g *grammar, src []byte) (*sit
 		// marks, and the next parse would abort the process (mended in 0.25.1,
 		// https://github.com/tree-sitter/tree-sitter/pull/4176).
 		p.free()
+		giveBackMemory(maxMemory)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -159,10 +155,7 @@ func microsUntil(deadline time.Time) uint64 {
 // readTree parses f's source and returns what the query of its language finds;
 // without all only the problems.
 func readTree(ctx context.Context, f *File, all bool) (harvest, error) {
-	g, err := f.language.load()
-	if err != nil {
-		return harvest{}, err
-	}
+	g := loaded[f.language]
 	deadline := time.Now().Add(MaxTime)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
@@ -171,7 +164,10 @@ func readTree(ctx context.Context, f *File, all bool) (harvest, error) {
 	if err != nil {
 		return harvest{}, err
 	}
-	defer tree.Close()
+	defer func() {
+		tree.Close()
+		giveBackMemory(len(f.src))
+	}()
 	var h harvest
 	root := tree.RootNode()
 	if h.problems, err = treeProblems(ctx, f, root); err != nil || !all {
@@ -189,11 +185,16 @@ const (
 
 // collect runs the query over the tree.
 func collect(ctx context.Context, deadline time.Time, f *File, g *grammar, root *sitter.Node, h *harvest) error {
+	query, err := g.query()
+	if err != nil {
+		return err
+	}
+	names := query.CaptureNames()
 	cursor := sitter.NewQueryCursor()
 	defer cursor.Close()
 	cursor.SetMatchLimit(maxStates)
 	cursor.SetTimeoutMicros(microsUntil(deadline))
-	matches := cursor.Matches(g.query, root, f.src)
+	matches := cursor.Matches(query, root, f.src)
 	for n := 1; ; n++ {
 		m := matches.Next()
 		if m == nil {
@@ -202,7 +203,7 @@ func collect(ctx context.Context, deadline time.Time, f *File, g *grammar, root 
 		if n%matchesAtOnce == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		h.add(f, g, m)
+		h.add(f, names, m)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -215,7 +216,7 @@ func collect(ctx context.Context, deadline time.Time, f *File, g *grammar, root 
 
 // add files one match under what its captures are called. The names of captures
 // are explained at the top of queries/go.scm.
-func (h *harvest) add(f *File, g *grammar, m *sitter.QueryMatch) {
+func (h *harvest) add(f *File, names []string, m *sitter.QueryMatch) {
 	d := definition{arity: -1, pattern: int(m.PatternIndex)}
 	if f.language.arity {
 		d.arity = 0
@@ -224,7 +225,7 @@ func (h *harvest) add(f *File, g *grammar, m *sitter.QueryMatch) {
 	for i := range m.Captures {
 		node := &m.Captures[i].Node
 		r := nodeRange(node)
-		switch name := g.captures[m.Captures[i].Index]; name {
+		switch name := names[m.Captures[i].Index]; name {
 		case "function", "method", "type", "module", "constant", "variable", "test", "macro":
 			d.kind, d.decl, defines = Kind(name), r, true
 		case "scope":
