@@ -63,8 +63,8 @@ test-packages:
 	@tools/packages.sh tmux iproute2
 
 ##@ Measure (figures go to docs/figures.md)
-.PHONY: bench bench-start bench-stream bench-reuse bench-memory bench-commit bench-stage bench-validate
-bench: bench-start bench-stream bench-reuse bench-memory bench-commit bench-stage bench-validate ## all figures
+.PHONY: bench bench-start bench-stream bench-reuse bench-memory bench-commit bench-stage bench-validate bench-syntax
+bench: bench-start bench-stream bench-reuse bench-memory bench-commit bench-stage bench-validate bench-syntax ## all figures
 bench-start: build ## start-up of cf against an empty Go program
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md start
 bench-stream: build ## tokens per second and first token against a bare curl
@@ -79,6 +79,8 @@ bench-validate: build ## what cf itself takes to check one file of a Go module o
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md validate
 bench-stage: build ## staging 5,000 files, and a start in the sandbox
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md stage
+bench-syntax: build ## parse of 1,000 lines per language, and the memory of parsing
+	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md syntax
 
 include core/core.mk
 

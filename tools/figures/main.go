@@ -29,6 +29,7 @@ var suites = map[string]suite{
 	"stage":    measureStage,
 	"commit":   measureCommit,
 	"validate": measureValidate,
+	"syntax":   measureSyntax,
 
 	"core":      readCore,
 	"soak-core": soakCore,
