@@ -13,7 +13,7 @@ import (
 // process may hold in MiB.
 const (
 	parseGoalMs     = 20
-	parseGoalMiB    = 192
+	parseGoalMiB    = 128
 	parseRuns       = 5
 	parseBenchmarks = "^(BenchmarkParse|BenchmarkParseMemory)$"
 )
