@@ -13,7 +13,7 @@ const bytesPerTokenMax = 12
 
 // wrapped is a piece as a prompt will hold it, for counting.
 func wrapped(label, text string) string {
-	ticks := strings.Repeat("`", fence(text))
+	ticks := strings.Repeat("`", Fence(text))
 	return label + "\n" + ticks + "\n" + text + "\n" + ticks + "\n"
 }
 
@@ -45,7 +45,7 @@ func allot(wants []int, total int) []int {
 // Markdown rather before a heading) where it is longer. ok is false where
 // nothing of it fits.
 func fit(d *document, limit int, count func(string) int) (p Piece, ok bool) {
-	p = Piece{Path: d.label, Kind: d.kind, Text: d.text, Fence: fence(d.text)}
+	p = Piece{Path: d.label, Kind: d.kind, Text: d.text, Fence: Fence(d.text)}
 	if limit <= 0 {
 		return p, false
 	}
@@ -61,7 +61,7 @@ func fit(d *document, limit int, count func(string) int) (p Piece, ok bool) {
 		if kept == len(lines) {
 			text, note = d.text, ""
 		}
-		p.Text, p.Cut, p.Fence = text, note != "", fence(text)
+		p.Text, p.Cut, p.Fence = text, note != "", Fence(text)
 		if p.Tokens = count(wrapped(d.label, text)); p.Tokens <= limit {
 			d.cutNote = note
 			return p, true
@@ -95,7 +95,7 @@ func fitWords(d *document, p Piece, lines []string, limit int, count func(string
 		head := strings.TrimRight(strings.Join(words[:n], ""), " ")
 		note := fmt.Sprintf("%d of %d bytes left out", len(d.text)-len(head), len(d.text))
 		text := head + "\n[... " + note + "]"
-		p.Text, p.Cut, p.Fence = text, true, fence(text)
+		p.Text, p.Cut, p.Fence = text, true, Fence(text)
 		if p.Tokens = count(wrapped(d.label, text)); p.Tokens <= limit {
 			d.cutNote = note
 			return p, true

@@ -103,9 +103,9 @@ func Disarm(text string) (string, int) {
 	return text, n
 }
 
-// fence returns how many backticks fence text safely: one more than its
+// Fence returns how many backticks fence text safely: one more than its
 // longest run, at least 3 (CommonMark 0.31, section 4.5).
-func fence(text string) int {
+func Fence(text string) int {
 	longest, run := 0, 0
 	for i := range len(text) {
 		if text[i] == '`' {

@@ -31,7 +31,7 @@ func (g *gatherer) placeOutline(tree *workspace.Tree, l *workspace.Listing, unde
 		return
 	}
 	text, _ = Disarm(text)
-	p := Piece{Path: label, Kind: Outline, Text: text, Cut: !whole, Fence: fence(text)}
+	p := Piece{Path: label, Kind: Outline, Text: text, Cut: !whole, Fence: Fence(text)}
 	if p.Tokens = g.in.Count(wrapped(label, text)); p.Tokens > g.left() {
 		g.report(event.Read{Path: label, State: "left-out", Why: "no room for an outline of the folder"})
 		return

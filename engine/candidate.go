@@ -1,0 +1,232 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/bitactor/cf/engine/guard"
+	"github.com/bitactor/cf/engine/mend"
+	"github.com/bitactor/cf/engine/reply"
+	"github.com/bitactor/cf/event"
+	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/llm"
+	"github.com/bitactor/cf/syntax"
+	"github.com/bitactor/cf/workspace"
+)
+
+// run is one request under way.
+type run struct {
+	*Engine
+	request   Request
+	target    *target
+	questions []question
+	siblings  mend.Package
+	out       *Outcome
+	seen      map[string]int // sources, to the index of the candidate that had it first
+}
+
+// sample asks every question once and puts the answers together. That a reply
+// can't be used is in Candidate.Why; an error ends the request.
+func (r *run) sample(ctx context.Context, round int, temperature float64, seed int64, questions []question) (*Candidate, error) {
+	c := &Candidate{Round: round, Temperature: temperature, Seed: seed}
+	source := r.target.present
+	for _, q := range questions {
+		answer, err := r.ask(ctx, c, q)
+		if err != nil || c.Why != "" {
+			return c, err
+		}
+		if source, err = r.put(ctx, source, q, answer); err != nil {
+			c.Why = err.Error()
+			return c, nil
+		}
+	}
+	return c, r.finish(ctx, c, source)
+}
+
+// enough ends a call whose answer is there before the model stops by itself.
+var enough = errors.New("the answer is complete")
+
+// ask makes one call and returns the code of its reply.
+func (r *run) ask(ctx context.Context, c *Candidate, q question) (string, error) {
+	want := r.want(ctx, q)
+	var text strings.Builder
+	tokens := int64(0)
+	request := llm.Request{
+		Model: r.Model.Name, Name: "code", Messages: q.messages, MaxTokens: q.tokens, Temperature: c.Temperature, Seed: c.Seed,
+		Restart: func() { text.Reset() },
+	}
+	got, err := r.Provider.Chat(ctx, request, func(piece llm.Chunk) error {
+		text.WriteString(piece.Text)
+		tokens++
+		r.Events.Emit(event.Progress{ID: r.step(), Unit: "tokens", Done: tokens, Total: int64(q.tokens)})
+		if strings.Contains(piece.Text, "\n") && closesFence(text.String()) {
+			if found, err := reply.Extract(text.String(), want); err == nil && want.Parses(found.Code) {
+				return enough
+			}
+		}
+		return ctx.Err()
+	})
+	c.Calls = append(c.Calls, got.Call)
+	r.Events.Emit(got.Call)
+	switch {
+	case errors.Is(err, enough):
+	case fault.KindOf(err) == fault.Unusable && err != nil:
+		c.Why = err.Error()
+		return "", nil
+	case err != nil:
+		return "", err
+	default:
+		text.Reset()
+		text.WriteString(got.Text)
+		want.Whole = got.Stop == llm.StopEnd
+	}
+	c.reply = append(append([]llm.Message{}, q.messages...), llm.Message{Role: llm.Assistant, Content: text.String()})
+	found, err := reply.Extract(text.String(), want)
+	if err != nil {
+		c.Why = err.Error()
+		return "", nil
+	}
+	return found.Code, nil
+}
+
+// closesFence tells whether the last whole line of a text is a fence.
+func closesFence(text string) bool {
+	end := strings.LastIndexByte(text, '\n')
+	start := strings.LastIndexByte(text[:max(end, 0)], '\n') + 1
+	line := strings.TrimSpace(text[start:max(end, start)])
+	return strings.HasPrefix(line, "```") || strings.HasPrefix(line, "~~~")
+}
+
+// want is what the reply to a question must hold.
+func (r *run) want(ctx context.Context, q question) reply.Want {
+	w := reply.Want{Path: r.target.path, Languages: r.target.fences(), Parses: func(code string) bool { return true }}
+	if r.target.lang == nil {
+		return w
+	}
+	w.Parses = func(code string) bool {
+		problems, err := syntax.Check(ctx, r.target.lang, []byte(code))
+		return err == nil && len(problems) == 0
+	}
+	if q.symbol != nil {
+		w.Defines = func(code string) bool {
+			_, ok := r.defined(ctx, code, *q.symbol)
+			return ok
+		}
+	}
+	return w
+}
+
+// defined returns the symbol of a piece of code that stands for s: a function may
+// come without the type or module that holds it.
+func (r *run) defined(ctx context.Context, code string, s syntax.Symbol) (string, bool) {
+	f, err := syntax.Parse(ctx, r.target.lang, []byte(code))
+	if err != nil {
+		return "", false
+	}
+	for _, name := range []string{s.FullName(), s.Name} {
+		if found, ok := f.Symbol(name); ok {
+			return f.Text(found.Range), true
+		}
+	}
+	return "", false
+}
+
+// put places an answer: the whole file, or one symbol of it.
+func (r *run) put(ctx context.Context, source string, q question, answer string) (string, error) {
+	if q.symbol == nil {
+		return likeLines(r.target.present, answer), nil
+	}
+	text, _ := r.defined(ctx, answer, *q.symbol)
+	f, err := syntax.Parse(ctx, r.target.lang, []byte(source))
+	if err != nil {
+		return "", err
+	}
+	s, ok := f.Symbol(q.symbol.FullName())
+	if !ok {
+		return "", fmt.Errorf("%s is gone", q.symbol.FullName())
+	}
+	spliced, err := f.Splice(ctx, s, text)
+	return string(spliced), err
+}
+
+// likeLines gives code the line ends of the present file.
+func likeLines(present, code string) string {
+	if 2*strings.Count(present, "\r\n") <= strings.Count(present, "\n") {
+		return code
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(code, "\r\n", "\n"), "\n", "\r\n")
+}
+
+// finish guards and mends a candidate.
+func (r *run) finish(ctx context.Context, c *Candidate, source string) error {
+	if r.target.lang != nil {
+		after, err := syntax.Parse(ctx, r.target.lang, []byte(source))
+		if err != nil {
+			c.Why = err.Error()
+			return ctx.Err()
+		}
+		if found := r.guard(after); len(found) > 0 {
+			c.Why = found[0].String()
+			return nil
+		}
+	}
+	if r.target.lang != nil && r.target.lang.Name() == "go" {
+		mended := mend.Go(source, r.siblings)
+		source, c.Did = mended.Source, append(c.Did, mended.Did...)
+	}
+	c.Source = source
+	return nil
+}
+
+func (r *run) guard(after *syntax.File) []guard.Finding {
+	if isTestFile(r.target.path) {
+		return guard.Tests(r.target.file, after)
+	}
+	return guard.Source(r.target.file, after, guard.Options{Removals: r.request.Removals})
+}
+
+// goSiblings reads the other files of the target's Go package.
+func (e *Engine) goSiblings(ctx context.Context, t *target) (mend.Package, error) {
+	p := mend.Package{Siblings: map[string]string{}}
+	if t.lang == nil || t.lang.Name() != "go" {
+		return p, nil
+	}
+	dir := path.Dir(t.path)
+	if e.Tree.Kind(dir) != "folder" {
+		return p, nil
+	}
+	listing, err := e.Tree.List(ctx, workspace.ListOptions{Under: dir})
+	if err != nil {
+		return p, err
+	}
+	for _, f := range listing.Files {
+		if path.Dir(f.Path) != dir || path.Ext(f.Path) != ".go" || f.Path == t.path {
+			continue
+		}
+		data, err := e.Tree.Read(f.Path)
+		if err != nil {
+			continue // too big or not text: nothing to learn from
+		}
+		p.Siblings[f.Path] = string(data)
+		if name := packageClause(string(data)); p.Name == "" && name != "main_test" {
+			p.Name = strings.TrimSuffix(name, "_test")
+		}
+	}
+	if name := packageClause(t.present); name != "" {
+		p.Name = strings.TrimSuffix(name, "_test")
+	}
+	return p, nil
+}
+
+func packageClause(source string) string {
+	for line := range strings.Lines(source) {
+		if name, ok := strings.CutPrefix(line, "package "); ok {
+			name, _, _ = strings.Cut(strings.TrimSpace(name), " ")
+			return name
+		}
+	}
+	return ""
+}

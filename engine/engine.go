@@ -1,0 +1,102 @@
+// Package engine turns a request into a change of files that was checked: it
+// shows a model what it needs, takes several answers where the first does not
+// pass, and gives package land the best of them.
+//
+// The model proposes; the checks decide. The package must never write a file
+// itself, never land what the gate refused, and never let a reply choose which
+// file it is for.
+//
+// Invariants:
+//  1. A set holds the one path that was asked for, and was checked as it lands.
+//  2. A candidate that leaves out what the file held is no candidate (package
+//     guard), whatever the checks say of it.
+//  3. Repair starts from the best candidate and never replaces it by a worse one.
+//  4. Candidates of one request share their prompt byte for byte, so that the
+//     server reads it once; a repair appends to it.
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/bitactor/cf/engine/land"
+	"github.com/bitactor/cf/event"
+	"github.com/bitactor/cf/llm"
+	"github.com/bitactor/cf/prompts"
+	"github.com/bitactor/cf/workspace"
+)
+
+// Codes of this package's faults. Stable: the list may only grow.
+const (
+	CodeWhichSymbol = "which-symbol"  // a large file, and nothing says what of it to write [Usage]
+	CodeNoSymbol    = "no-symbol"     // the file has no such definition [Usage]
+	CodeNothing     = "nothing-to-do" // a full file, and no instructions [Usage]
+	CodeSecret      = "holds-secret"  // the file can't be shown whole to a model [Refused]
+	CodeMarkers     = "holds-markers" // it holds control tokens of chat templates [Refused]
+	CodeNoRoom      = "no-room"       // the file and its reply do not fit the window [Failed]
+	CodeNoCandidate = "no-candidate"  // no reply held usable code [Unusable]
+	CodeNoPass      = "no-pass"       // candidates were checked and none may land [Refused]
+	CodeBudget      = "budget-over"   // time ran out before a candidate passed [Refused]
+)
+
+// Judge checks a change without making it; *land.Lander is one.
+type Judge interface {
+	Try(ctx context.Context, set *workspace.Set) (*land.Trial, error)
+}
+
+// Engine works for one root with one model. Set the fields before first use; an
+// Engine serves one request at a time.
+type Engine struct {
+	Provider llm.Provider
+	Model    llm.Model
+	Window   llm.Window
+	Counter  llm.Counter
+	Words    *prompts.Words
+	Tree     *workspace.Tree
+	Judge    Judge
+	Events   event.Sink // never nil
+
+	Seed      int64
+	MaxTokens int // longest reply; 0 leaves it to what is asked for
+}
+
+// Level is how much may be spent.
+type Level string
+
+// The levels, in rising order.
+const (
+	Normal Level = "normal"
+	High   Level = "high"
+	Hyper  Level = "hyper"
+)
+
+// Request asks for one file.
+type Request struct {
+	Path         string // relative to the root, as Tree.Resolve gives it
+	Symbol       string // what of the file to write, as syntax.File.Symbol takes it; "" lets the engine find it
+	Instructions string // the user's words; may be empty for a stub
+	Level        Level
+	Budget       time.Duration // for model and checks together; 0 means none
+	Removals     bool          // definitions may go
+}
+
+// Candidate is one answer of the model, mended, and what became of it.
+type Candidate struct {
+	Source      string        // the whole file with the answer in it; "" if the reply could not be used
+	Why         string        // why it is no answer, or why it may not land; "" if it may
+	Did         []string      // mends
+	Trial       *land.Trial   // nil if it was not checked
+	Temperature float64       // it was asked for with
+	Seed        int64         // it was asked for with
+	Round       int           // 0 for a fresh sample, else the round of repair
+	Calls       []event.Call  // of the model
+	reply       []llm.Message // what a repair appends to
+}
+
+// Outcome is what a request came to.
+type Outcome struct {
+	Path       string
+	Symbols    []string // full names of what was written anew; empty: the whole file
+	Candidates []Candidate
+	Best       int // index of the best candidate, -1 if none had code
+}

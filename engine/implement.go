@@ -1,0 +1,233 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/bitactor/cf/check"
+	"github.com/bitactor/cf/engine/land"
+	"github.com/bitactor/cf/event"
+	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/llm"
+)
+
+// Implement finds a change of one file that passes the checks. The trial of the
+// best candidate is ready for land.Lander.Land; nothing was written.
+//
+// A fault comes with the Outcome wherever a candidate was made: CodeNoCandidate if
+// no reply held code, CodeNoPass if none may land, CodeBudget if the time was up,
+// and Interrupted. Before that: the faults of the request (Usage), of the file and
+// of the model's server.
+func (e *Engine) Implement(ctx context.Context, request Request) (*Outcome, error) {
+	if request.Budget > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, request.Budget, errBudget)
+		defer cancel()
+	}
+	t, err := e.open(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{Engine: e, request: request, target: t, seen: map[string]int{}, out: &Outcome{Path: t.path, Symbols: fullNames(t.symbols), Best: -1}}
+	if r.questions, err = e.questions(ctx, t, request); err != nil {
+		return nil, err
+	}
+	if r.siblings, err = e.goSiblings(ctx, t); err != nil {
+		return nil, err
+	}
+	err = r.search(ctx)
+	if errors.Is(context.Cause(ctx), errBudget) {
+		err = fault.New(fault.Refused, CodeBudget, "%s are over, and no candidate passes", request.Budget).On("implement", t.path).
+			Hint("give more time with --budget, or name less")
+	}
+	return r.out, err
+}
+
+var errBudget = errors.New("the time is up")
+
+// search samples, then repairs, until a candidate passes.
+func (r *run) search(ctx context.Context) error {
+	s := strategyOf(r.request.Level, r.Model.Parameters)
+	spare := s.spare
+	for n, left := 0, s.samples; left > 0; n++ {
+		c, err := r.try(ctx, 0, temperature(n), r.Seed+int64(n), r.questions)
+		if err != nil {
+			return err
+		}
+		if c.passed() {
+			return nil
+		}
+		if c.Source == "" && spare > 0 {
+			spare--
+			continue
+		}
+		left--
+	}
+	for round := 1; round <= s.rounds && r.out.Best >= 0; round++ {
+		questions, ok, err := r.repair()
+		if err != nil || !ok {
+			return errors.Join(err, r.verdict())
+		}
+		c, err := r.try(ctx, round, temperature(round), r.Seed+int64(100*round), questions)
+		if err != nil {
+			return err
+		}
+		if c.passed() {
+			return nil
+		}
+	}
+	return r.verdict()
+}
+
+// verdict is the fault of a search in which nothing passed.
+func (r *run) verdict() error {
+	if r.out.Best < 0 {
+		why := "the model gave no answer"
+		if n := len(r.out.Candidates); n > 0 {
+			why = r.out.Candidates[n-1].Why
+		}
+		return fault.New(fault.Unusable, CodeNoCandidate, "%s", why).On("implement", r.target.path).
+			Hint("try --ai-level high, another --seed or a larger --model")
+	}
+	return fault.New(fault.Refused, CodeNoPass, "%d candidates, none passes: %s", len(r.out.Candidates), r.out.Candidates[r.out.Best].Why).
+		On("implement", r.target.path).Hint("try --ai-level high, another --seed or a larger --model")
+}
+
+func (r *run) step() string { return fmt.Sprintf("candidate.%d", len(r.out.Candidates)+1) }
+
+// try makes a candidate, checks it and keeps it.
+func (r *run) try(ctx context.Context, round int, temperature float64, seed int64, questions []question) (*Candidate, error) {
+	step := event.Step{ID: r.step(), Title: fmt.Sprintf("candidate %d", len(r.out.Candidates)+1), State: event.Begin}
+	if round > 0 {
+		step.Title += fmt.Sprintf(", repair %d", round)
+	}
+	r.Events.Emit(step)
+	c, err := r.sample(ctx, round, temperature, seed, questions)
+	if err == nil && c.Why == "" {
+		err = r.check(ctx, c)
+	}
+	r.keep(c)
+	step.State, step.Detail = event.Done, "passes"
+	switch {
+	case err != nil:
+		step.State, step.Detail = event.Failing, err.Error()
+	case c.Why != "":
+		step.State, step.Detail = event.Failing, c.Why
+	}
+	r.Events.Emit(step)
+	return c, err
+}
+
+// check has the candidate judged, unless the same source was judged before.
+func (r *run) check(ctx context.Context, c *Candidate) error {
+	if i, ok := r.seen[c.Source]; ok {
+		c.Trial, c.Why = r.out.Candidates[i].Trial, fmt.Sprintf("the same as candidate %d", i+1)
+		return nil
+	}
+	if c.Source == r.target.present && r.target.exists {
+		c.Source, c.Why = "", "it changes nothing"
+		return nil
+	}
+	r.seen[c.Source] = len(r.out.Candidates)
+	trial, err := r.Judge.Try(ctx, r.target.set(c.Source))
+	if err != nil {
+		return err
+	}
+	c.Trial = trial
+	if !trial.Verdict.Land {
+		c.Why = strings.Join(trial.Verdict.Why, ", ")
+	}
+	return nil
+}
+
+func (r *run) keep(c *Candidate) {
+	r.out.Candidates = append(r.out.Candidates, *c)
+	at := len(r.out.Candidates) - 1
+	if c.Source != "" && c.Trial != nil && (r.out.Best < 0 || c.better(&r.out.Candidates[r.out.Best], r.target.present)) {
+		r.out.Best = at
+	}
+}
+
+func (c *Candidate) passed() bool { return c.Trial != nil && c.Trial.Verdict.Land }
+
+// better orders candidates: what may land, then the one with fewer failing tests,
+// then fewer diagnostics, then the smaller change.
+func (c *Candidate) better(than *Candidate, present string) bool {
+	a, b := score(c.Trial, c.Source, present), score(than.Trial, than.Source, present)
+	for i := range a {
+		if a[i] != b[i] {
+			return a[i] < b[i]
+		}
+	}
+	return false
+}
+
+// score is better the smaller it is, its first number first. Code that does not
+// compile runs no test: it stands behind any that runs some.
+func score(t *land.Trial, source, present string) [5]int {
+	v := t.Verdict
+	s := [5]int{1, 0, len(v.NewlyFailing) + len(v.StillFailing), len(v.New), abs(len(source) - len(present))}
+	if v.Land {
+		s[0] = 0
+	}
+	if v.TestsNow < v.TestsBefore || v.TestsNow == 0 && hasError(v.New) {
+		s[1] = 1
+	}
+	return s
+}
+
+func hasError(list []check.Diagnostic) bool {
+	for _, d := range list {
+		if d.Severity == check.Error {
+			return true
+		}
+	}
+	return false
+}
+
+func abs(n int) int { return max(n, -n) }
+
+// Bounds of what a repair is told.
+const (
+	problemsMax     = 5
+	problemBytesMax = 600
+)
+
+// repair makes the question that shows the best candidate and what is wrong with
+// it. ok is false where that can't help: several parts, or no room.
+func (r *run) repair() (questions []question, ok bool, err error) {
+	best := &r.out.Candidates[r.out.Best]
+	problems := problemsOf(best.Trial.Verdict)
+	if len(r.questions) != 1 || len(problems) == 0 || len(best.reply) == 0 {
+		return nil, false, nil
+	}
+	text, err := r.Words.CodeAgain(problems)
+	if err != nil {
+		return nil, false, err
+	}
+	q := r.questions[0]
+	q.messages = append(append([]llm.Message{}, best.reply...), llm.Message{Role: llm.User, Content: text})
+	return []question{q}, r.Counter.CountMessages(q.messages)+q.tokens <= r.Window.Context, nil
+}
+
+// problemsOf says what keeps a candidate from landing, in words for the model:
+// failing diagnostics and tests only.
+func problemsOf(v check.Verdict) []string {
+	var out []string
+	for _, d := range v.New {
+		out = append(out, clip(fmt.Sprintf("%s line %d: %s: %s", d.File, d.Line, d.Message, strings.TrimSpace(d.Source))))
+	}
+	for _, t := range v.NewlyFailing {
+		out = append(out, clip("test "+t.Name+" fails: "+strings.TrimSpace(t.Output)))
+	}
+	return out[:min(len(out), problemsMax)]
+}
+
+func clip(s string) string {
+	if len(s) > problemBytesMax {
+		s = strings.ToValidUTF8(s[:problemBytesMax], "") + " ..."
+	}
+	return strings.ReplaceAll(s, "\n", "\n  ")
+}
