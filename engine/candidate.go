@@ -46,8 +46,8 @@ func (r *run) sample(ctx context.Context, round int, temperature float64, seed i
 	return c, r.finish(ctx, c, source)
 }
 
-// enough ends a call whose answer is there before the model stops by itself.
-var enough = errors.New("the answer is complete")
+// errEnough ends a call whose answer is there before the model stops by itself.
+var errEnough = errors.New("the answer is complete")
 
 // ask makes one call and returns the code of its reply.
 func (r *run) ask(ctx context.Context, c *Candidate, q question) (string, error) {
@@ -64,7 +64,7 @@ func (r *run) ask(ctx context.Context, c *Candidate, q question) (string, error)
 		r.Events.Emit(event.Progress{ID: r.step(), Unit: "tokens", Done: tokens, Total: int64(q.tokens)})
 		if strings.Contains(piece.Text, "\n") && closesFence(text.String()) {
 			if found, err := reply.Extract(text.String(), want); err == nil && want.Parses(found.Code) {
-				return enough
+				return errEnough
 			}
 		}
 		return ctx.Err()
@@ -72,7 +72,7 @@ func (r *run) ask(ctx context.Context, c *Candidate, q question) (string, error)
 	c.Calls = append(c.Calls, got.Call)
 	r.Events.Emit(got.Call)
 	switch {
-	case errors.Is(err, enough):
+	case errors.Is(err, errEnough):
 	case fault.KindOf(err) == fault.Unusable && err != nil:
 		c.Why = err.Error()
 		return "", nil

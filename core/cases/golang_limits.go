@@ -1,11 +1,13 @@
 package cases
 
-import "github.com/bitactor/cf/core/ticks"
+import (
+	"runtime"
 
-// sink keeps what a loop computes, so that the compiler keeps the loop.
-var sink uint64
+	"github.com/bitactor/cf/core/ticks"
+)
 
 // limit does what the machine allows without a ring, as src/limits.c does.
+// KeepAlive keeps what a loop computes, and so the loop.
 func (g *golang) limit(operations int) {
 	switch g.setup.Which {
 	case Cycles:
@@ -13,13 +15,13 @@ func (g *golang) limit(operations int) {
 		for i := 0; i < operations; i += 16 {
 			a, b = additions(a, b)
 		}
-		sink = a
+		runtime.KeepAlive(a)
 	case Ticks:
 		var sum uint64
 		for range operations {
 			sum += ticks.Now()
 		}
-		sink = sum
+		runtime.KeepAlive(sum)
 	case Call, CallRandom:
 		g.calls(operations)
 	case Cmpxchg, CmpxchgCall:

@@ -104,7 +104,7 @@ func (f *goFile) apply(r *Result, step func(*goFile, Package) ([]syntax.Edit, []
 // renames gives a function the name by which the tests call it, where the two
 // differ only in case and underscores and nothing else could be meant.
 func renames(f *goFile, p Package) ([]syntax.Edit, []string) {
-	defined := map[string]*ast.Object{}
+	defined := map[string]*ast.Object{} //nolint:staticcheck // types would need the imports; a file alone is all there is
 	for _, d := range f.file.Decls {
 		if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil {
 			defined[fn.Name.Name] = fn.Name.Obj

@@ -22,23 +22,28 @@ func TestGo(t *testing.T) {
 		"new package":       {"package main\n", "package main\n", Package{}},
 		"first import": {
 			"package a\n\nfunc F() { fmt.Println() }\n",
-			"package a\n\nimport \"fmt\"\n\nfunc F() { fmt.Println() }\n", Package{},
+			"package a\n\nimport \"fmt\"\n\nfunc F() { fmt.Println() }\n",
+			Package{},
 		},
 		"two imports": {
 			"package a\n\nfunc F() { fmt.Println(os.Args) }\n",
-			"package a\n\nimport (\n\t\"fmt\"\n\t\"os\"\n)\n\nfunc F() { fmt.Println(os.Args) }\n", Package{},
+			"package a\n\nimport (\n\t\"fmt\"\n\t\"os\"\n)\n\nfunc F() { fmt.Println(os.Args) }\n",
+			Package{},
 		},
 		"into a block": {
 			"package a\n\nimport (\n\t\"os\"\n)\n\nfunc F() { fmt.Println(os.Args) }\n",
-			"package a\n\nimport (\n\t\"fmt\"\n\t\"os\"\n)\n\nfunc F() { fmt.Println(os.Args) }\n", Package{},
+			"package a\n\nimport (\n\t\"fmt\"\n\t\"os\"\n)\n\nfunc F() { fmt.Println(os.Args) }\n",
+			Package{},
 		},
 		"beside one": {
 			"package a\n\nimport \"os\"\n\nfunc F() { fmt.Println(os.Args) }\n",
-			"package a\n\nimport \"os\"\nimport \"fmt\"\n\nfunc F() { fmt.Println(os.Args) }\n", Package{},
+			"package a\n\nimport \"os\"\nimport \"fmt\"\n\nfunc F() { fmt.Println(os.Args) }\n",
+			Package{},
 		},
 		"unused, one of two": {
 			"package a\n\nimport (\n\t\"fmt\" // for F\n\t\"os\"\n)\n\nfunc F() { println(os.Args) }\n",
-			"package a\n\nimport (\n\t\"os\"\n)\n\nfunc F() { println(os.Args) }\n", Package{},
+			"package a\n\nimport (\n\t\"os\"\n)\n\nfunc F() { println(os.Args) }\n",
+			Package{},
 		},
 		"unused, the only one": {"package a\n\nimport \"fmt\"\n\nfunc F() {}\n", "package a\n\nfunc F() {}\n", Package{}},
 		"unused, not standard": {"package a\n\nimport \"x.org/fmt\"\n\nfunc F() {}\n", "package a\n\nimport \"x.org/fmt\"\n\nfunc F() {}\n", Package{}},

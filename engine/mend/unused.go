@@ -27,7 +27,7 @@ func UnusedNames(source string, places []Place) Result {
 }
 
 func (f *goFile) blank(places []Place) (edits []syntax.Edit, did []string) {
-	uses := map[*ast.Object]int{}
+	uses := map[*ast.Object]int{} //nolint:staticcheck // as in renames
 	var unused []*ast.Ident
 	ast.Inspect(f.file, func(n ast.Node) bool {
 		id, ok := n.(*ast.Ident)
