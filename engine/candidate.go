@@ -14,13 +14,13 @@ import (
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/llm"
 	"github.com/bitactor/cf/syntax"
-	"github.com/bitactor/cf/workspace"
 )
 
 // run is one request under way.
 type run struct {
 	*Engine
 	request   Request
+	files     *files
 	target    *target
 	questions []question
 	siblings  mend.Package
@@ -38,6 +38,7 @@ func (r *run) sample(ctx context.Context, round int, temperature float64, seed i
 		if err != nil || c.Why != "" {
 			return c, err
 		}
+		c.answers = append(c.answers, Example{q.task, answer})
 		if source, err = r.put(ctx, source, q, answer); err != nil {
 			c.Why = err.Error()
 			return c, nil
@@ -189,28 +190,28 @@ func (r *run) guard(after *syntax.File) []guard.Finding {
 }
 
 // goSiblings reads the other files of the target's Go package.
-func (e *Engine) goSiblings(ctx context.Context, t *target) (mend.Package, error) {
+func (f *files) goSiblings(ctx context.Context, t *target) (mend.Package, error) {
 	p := mend.Package{Siblings: map[string]string{}}
 	if t.lang == nil || t.lang.Name() != "go" {
 		return p, nil
 	}
 	dir := path.Dir(t.path)
-	if e.Tree.Kind(dir) != "folder" {
+	if f.kind(dir) != "folder" {
 		return p, nil
 	}
-	listing, err := e.Tree.List(ctx, workspace.ListOptions{Under: dir})
+	listed, err := f.list(ctx, dir)
 	if err != nil {
 		return p, err
 	}
-	for _, f := range listing.Files {
-		if path.Dir(f.Path) != dir || path.Ext(f.Path) != ".go" || f.Path == t.path {
+	for _, l := range listed {
+		if path.Dir(l.Path) != dir || path.Ext(l.Path) != ".go" || l.Path == t.path {
 			continue
 		}
-		data, err := e.Tree.Read(f.Path)
+		data, err := f.read(l.Path)
 		if err != nil {
 			continue // too big or not text: nothing to learn from
 		}
-		p.Siblings[f.Path] = string(data)
+		p.Siblings[l.Path] = string(data)
 		if name := packageClause(string(data)); p.Name == "" && name != "main_test" {
 			p.Name = strings.TrimSuffix(name, "_test")
 		}

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/bitactor/cf/syntax"
-	"github.com/bitactor/cf/workspace"
 	"github.com/bitactor/cf/workspace/secret"
 )
 
@@ -23,7 +22,7 @@ const (
 // rows of the tables beside them. A small model that is shown whole test files
 // gives them back as its answer; some lines it can use (measured with a model of
 // 0.5 billion parameters: 0 of the first 5 tasks with the file, 7 of 16 without).
-func (e *Engine) cases(ctx context.Context, t *target, s *syntax.Symbol) ([]string, error) {
+func (f *files) cases(ctx context.Context, t *target, s *syntax.Symbol) ([]string, error) {
 	if t.lang == nil {
 		return nil, nil
 	}
@@ -37,35 +36,35 @@ func (e *Engine) cases(ctx context.Context, t *target, s *syntax.Symbol) ([]stri
 			}
 		}
 	}
-	files, err := e.testFiles(ctx, t)
-	if err != nil || len(files) == 0 || len(names) == 0 && t.exists {
+	sources, err := f.testFiles(ctx, t)
+	if err != nil || len(sources) == 0 || len(names) == 0 && t.exists {
 		return nil, err
 	}
 	var out []string
-	for _, file := range files {
-		out = append(out, linesAbout(file, names)...)
+	for _, source := range sources {
+		out = append(out, linesAbout(source, names)...)
 	}
 	return out[:min(len(out), casesMax)], nil
 }
 
 // testFiles returns the sources of the test files that are likely to be about the
 // target: those whose name holds its own first.
-func (e *Engine) testFiles(ctx context.Context, t *target) ([]string, error) {
-	listing, err := e.Tree.List(ctx, workspace.ListOptions{})
+func (f *files) testFiles(ctx context.Context, t *target) ([]string, error) {
+	listed, err := f.list(ctx, "")
 	if err != nil {
 		return nil, err
 	}
 	stem := strings.TrimSuffix(path.Base(t.path), path.Ext(t.path))
 	var near, beside []string
-	for _, f := range listing.Files {
-		if f.Path == t.path || !isTestFile(f.Path) || syntax.Of(f.Path, nil) != t.lang && path.Ext(f.Path) != ".exs" {
+	for _, l := range listed {
+		if l.Path == t.path || !isTestFile(l.Path) || syntax.Of(l.Path, nil) != t.lang && path.Ext(l.Path) != ".exs" {
 			continue
 		}
 		switch {
-		case strings.Contains(path.Base(f.Path), stem):
-			near = append(near, f.Path)
-		case path.Dir(f.Path) == path.Dir(t.path):
-			beside = append(beside, f.Path)
+		case strings.Contains(path.Base(l.Path), stem):
+			near = append(near, l.Path)
+		case path.Dir(l.Path) == path.Dir(t.path):
+			beside = append(beside, l.Path)
 		}
 	}
 	var sources []string
@@ -73,7 +72,7 @@ func (e *Engine) testFiles(ctx context.Context, t *target) ([]string, error) {
 		if len(sources) == testFilesMax {
 			break
 		}
-		if data, err := e.Tree.Read(p); err == nil {
+		if data, err := f.read(p); err == nil {
 			text, _ := secret.Redact(p, string(data))
 			sources = append(sources, text)
 		}

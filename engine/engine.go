@@ -7,7 +7,8 @@
 // file it is for.
 //
 // Invariants:
-//  1. A set holds the one path that was asked for, and was checked as it lands.
+//  1. A set holds the one path that was asked for beside what the caller gave,
+//     and was checked as it lands.
 //  2. A candidate that leaves out what the file held is no candidate (package
 //     guard), whatever the checks say of it.
 //  3. Repair starts from the best candidate and never replaces it by a worse one.
@@ -17,8 +18,10 @@ package engine
 
 import (
 	"context"
+	"regexp"
 	"time"
 
+	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/engine/land"
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/llm"
@@ -58,6 +61,12 @@ type Engine struct {
 
 	Seed      int64
 	MaxTokens int // longest reply; 0 leaves it to what is asked for
+
+	// What makes answers better, each absent where nil (hooks.go).
+	Map     Map
+	Memory  Memory
+	Profile *Profile
+	Mutants Mutants
 }
 
 // Level is how much may be spent.
@@ -78,6 +87,19 @@ type Request struct {
 	Level        Level
 	Budget       time.Duration // for model and checks together; 0 means none
 	Removals     bool          // definitions may go
+
+	// On holds changes of other files that this one builds on. They are read in
+	// place of the tree's, and they are part of what is tried: the trial of a
+	// candidate is that of one set with all of them. nil: none.
+	On *workspace.Set
+	// Findings and Failing are what the tree has now and the change must mend. A
+	// candidate passes only once all of them are gone. Without Symbol they say
+	// what of the file is written.
+	Findings []check.Diagnostic
+	Failing  []check.Test
+	// Tests names tests that must pass after the change, whatever they did
+	// before; nil: those that fail now and concern what is written.
+	Tests *regexp.Regexp
 }
 
 // Candidate is one answer of the model, mended, and what became of it.
@@ -90,6 +112,7 @@ type Candidate struct {
 	Seed        int64         // it was asked for with
 	Round       int           // 0 for a fresh sample, else the round of repair
 	Calls       []event.Call  // of the model
+	answers     []Example     // what was asked and answered, one for each part
 	reply       []llm.Message // what a repair appends to
 }
 
@@ -99,4 +122,22 @@ type Outcome struct {
 	Symbols    []string // full names of what was written anew; empty: the whole file
 	Candidates []Candidate
 	Best       int // index of the best candidate, -1 if none had code
+}
+
+// Trial returns that of the best candidate, nil if there is none. It may land if
+// Implement returned no error; its Set then is the change, with Request.On in it.
+func (o *Outcome) Trial() *land.Trial {
+	if o.Best < 0 {
+		return nil
+	}
+	return o.Candidates[o.Best].Trial
+}
+
+// Examples returns what the best candidate was asked for and answered: for
+// Memory, once it landed.
+func (o *Outcome) Examples() []Example {
+	if o.Best < 0 {
+		return nil
+	}
+	return o.Candidates[o.Best].answers
 }

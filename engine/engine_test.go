@@ -35,17 +35,23 @@ func fence(code string) string { return "Here it is:\n```go\n" + code + "\n```\n
 type judge struct {
 	text  string
 	tried []string
+	sets  []*workspace.Set
+	shape func(*land.Trial) // alters what is judged, where set
 }
 
 func (j *judge) Try(_ context.Context, set *workspace.Set) (*land.Trial, error) {
-	source := string(set.Changes[0].Content)
-	j.tried = append(j.tried, source)
+	source := string(set.Changes[len(set.Changes)-1].Content)
+	j.tried, j.sets = append(j.tried, source), append(j.sets, set)
 	v := check.Verdict{Land: strings.Contains(source, j.text), TestsNow: 1}
 	if !v.Land {
 		v.Why = []string{"1 failing test"}
 		v.NewlyFailing = []check.Test{{Name: "TestAllow", State: check.Failed, Output: "Allow(3) = false, want true"}}
 	}
-	return &land.Trial{Set: set, Gated: &check.Gated{Verdict: v}}, nil
+	t := &land.Trial{Set: set, Gated: &check.Gated{Verdict: v, Now: &check.Report{}}}
+	if j.shape != nil {
+		j.shape(t)
+	}
+	return t, nil
 }
 
 // project writes files into a folder that is a root of its own.
@@ -82,6 +88,16 @@ func engineFor(t testing.TB, tree *workspace.Tree, p llm.Provider, j Judge, para
 		Provider: p, Model: llm.Model{Name: llmtest.ScriptModel, Parameters: parameters}, Window: llm.Window{Context: 8192},
 		Counter: llmtest.WordCounter{}, Words: words, Tree: tree, Judge: j, Events: event.Discard, Seed: 1,
 	}
+}
+
+func viewOf(t testing.TB, e *Engine) *files {
+	t.Helper()
+	f, err := see(t.Context(), e.Tree, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
 }
 
 func script(replies ...string) *llmtest.Script {
@@ -198,7 +214,7 @@ func TestWhatToWrite(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			test.request.Path = "a.go"
 			e := engineFor(t, project(t, map[string]string{"a.go": test.text}), nil, nil, 0)
-			target, err := e.open(t.Context(), test.request)
+			target, err := e.open(t.Context(), viewOf(t, e), test.request)
 			if fault.CodeOf(err) != test.code {
 				t.Fatalf("got %v", err)
 			}
@@ -227,7 +243,7 @@ func TestHollow(t *testing.T) {
 		"a.go": "package a\n\nfunc f() {}\n\nfunc g() int {\n\tpanic(\"to" + "do: count\") // later\n}\n",
 	} {
 		e := engineFor(t, project(t, map[string]string{path: text}), nil, nil, 0)
-		target, err := e.open(t.Context(), Request{Path: path})
+		target, err := e.open(t.Context(), viewOf(t, e), Request{Path: path})
 		if err != nil || len(target.symbols) != 1 || target.symbols[0].Name != "g" {
 			t.Errorf("%s: %v, %v", path, target, err)
 		}

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bitactor/cf/check"
-	"github.com/bitactor/cf/engine/land"
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/llm"
@@ -20,21 +20,26 @@ import (
 // no reply held code, CodeNoPass if none may land, CodeBudget if the time was up,
 // and Interrupted. Before that: the faults of the request (Usage), of the file and
 // of the model's server.
-func (e *Engine) Implement(ctx context.Context, request Request) (*Outcome, error) {
+func (e *Engine) Implement(ctx context.Context, request Request) (out *Outcome, err error) {
 	if request.Budget > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, request.Budget, errBudget)
 		defer cancel()
 	}
-	t, err := e.open(ctx, request)
+	f, err := see(ctx, e.Tree, request.On)
 	if err != nil {
 		return nil, err
 	}
-	r := &run{Engine: e, request: request, target: t, seen: map[string]int{}, out: &Outcome{Path: t.path, Symbols: fullNames(t.symbols), Best: -1}}
-	if r.questions, err = e.questions(ctx, t, request); err != nil {
+	defer func() { err = errors.Join(err, f.Close()) }()
+	t, err := e.open(ctx, f, request)
+	if err != nil {
 		return nil, err
 	}
-	if r.siblings, err = e.goSiblings(ctx, t); err != nil {
+	r := &run{Engine: e, request: request, files: f, target: t, seen: map[string]int{}, out: &Outcome{Path: t.path, Symbols: fullNames(t.symbols), Best: -1}}
+	if err := r.prepare(ctx); err != nil {
+		return nil, err
+	}
+	if r.siblings, err = f.goSiblings(ctx, t); err != nil {
 		return nil, err
 	}
 	err = r.search(ctx)
@@ -52,7 +57,7 @@ func (r *run) search(ctx context.Context) error {
 	s := strategyOf(r.request.Level, r.Model.Parameters)
 	spare := s.spare
 	for n, left := 0, s.samples; left > 0; n++ {
-		c, err := r.try(ctx, 0, temperature(n), r.Seed+int64(n), r.questions)
+		c, err := r.try(ctx, 0, r.temperature(n), r.Seed+int64(n), r.questions)
 		if err != nil {
 			return err
 		}
@@ -70,7 +75,7 @@ func (r *run) search(ctx context.Context) error {
 		if err != nil || !ok {
 			return errors.Join(err, r.verdict())
 		}
-		c, err := r.try(ctx, round, temperature(round), r.Seed+int64(100*round), questions)
+		c, err := r.try(ctx, round, r.temperature(round), r.Seed+int64(100*round), questions)
 		if err != nil {
 			return err
 		}
@@ -131,31 +136,29 @@ func (r *run) check(ctx context.Context, c *Candidate) error {
 		return nil
 	}
 	r.seen[c.Source] = len(r.out.Candidates)
-	trial, err := r.Judge.Try(ctx, r.target.set(c.Source))
+	trial, err := r.Judge.Try(ctx, r.files.set(r.target.path, c.Source))
 	if err != nil {
 		return err
 	}
 	c.Trial = trial
-	if !trial.Verdict.Land {
-		c.Why = strings.Join(trial.Verdict.Why, ", ")
-	}
+	c.Why = strings.Join(append(slices.Clone(trial.Verdict.Why), r.unmet(trial)...), ", ")
 	return nil
 }
 
 func (r *run) keep(c *Candidate) {
 	r.out.Candidates = append(r.out.Candidates, *c)
 	at := len(r.out.Candidates) - 1
-	if c.Source != "" && c.Trial != nil && (r.out.Best < 0 || c.better(&r.out.Candidates[r.out.Best], r.target.present)) {
+	if c.Source != "" && c.Trial != nil && (r.out.Best < 0 || r.better(c, &r.out.Candidates[r.out.Best])) {
 		r.out.Best = at
 	}
 }
 
-func (c *Candidate) passed() bool { return c.Trial != nil && c.Trial.Verdict.Land }
+func (c *Candidate) passed() bool { return c.Trial != nil && c.Trial.Verdict.Land && c.Why == "" }
 
 // better orders candidates: what may land, then the one with fewer failing tests,
 // then fewer diagnostics, then the smaller change.
-func (c *Candidate) better(than *Candidate, present string) bool {
-	a, b := score(c.Trial, c.Source, present), score(than.Trial, than.Source, present)
+func (r *run) better(c, than *Candidate) bool {
+	a, b := r.score(c), r.score(than)
 	for i := range a {
 		if a[i] != b[i] {
 			return a[i] < b[i]
@@ -166,10 +169,11 @@ func (c *Candidate) better(than *Candidate, present string) bool {
 
 // score is better the smaller it is, its first number first. Code that does not
 // compile runs no test: it stands behind any that runs some.
-func score(t *land.Trial, source, present string) [5]int {
-	v := t.Verdict
-	s := [5]int{1, 0, len(v.NewlyFailing) + len(v.StillFailing), len(v.New), abs(len(source) - len(present))}
-	if v.Land {
+func (r *run) score(c *Candidate) [5]int {
+	v := c.Trial.Verdict
+	w := r.wrong(c.Trial)
+	s := [5]int{1, 0, len(w.NewlyFailing), len(w.New), abs(len(c.Source) - len(r.target.present))}
+	if c.passed() {
 		s[0] = 0
 	}
 	if v.TestsNow < v.TestsBefore || v.TestsNow == 0 && hasError(v.New) {
@@ -199,7 +203,7 @@ const (
 // it. ok is false where that can't help: several parts, or no room.
 func (r *run) repair() (questions []question, ok bool, err error) {
 	best := &r.out.Candidates[r.out.Best]
-	problems := problemsOf(best.Trial.Verdict)
+	problems := problemsOf(r.wrong(best.Trial))
 	if len(r.questions) != 1 || len(problems) == 0 || len(best.reply) == 0 {
 		return nil, false, nil
 	}
@@ -209,7 +213,7 @@ func (r *run) repair() (questions []question, ok bool, err error) {
 	}
 	q := r.questions[0]
 	q.messages = append(append([]llm.Message{}, best.reply...), llm.Message{Role: llm.User, Content: text})
-	return []question{q}, r.Counter.CountMessages(q.messages)+q.tokens <= r.Window.Context, nil
+	return []question{q}, r.Counter.CountMessages(q.messages)+q.tokens <= r.window(), nil
 }
 
 // problemsOf says what keeps a candidate from landing, in words for the model:

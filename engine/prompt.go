@@ -2,9 +2,12 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 
+	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/engine/gather"
+	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/llm"
 	"github.com/bitactor/cf/prompts"
@@ -22,75 +25,196 @@ const (
 // longest reply.
 type question struct {
 	symbol   *syntax.Symbol // nil: the whole file
+	task     Task
 	messages []llm.Message
 	tokens   int
 }
 
-// questions makes a prompt for each part of the target.
-func (e *Engine) questions(ctx context.Context, t *target, r Request) ([]question, error) {
-	if len(t.symbols) == 0 {
-		q, err := e.question(ctx, t, nil, r)
-		return []question{q}, err
+// prepare makes a prompt for each part of the target.
+func (r *run) prepare(ctx context.Context) error {
+	if len(r.target.symbols) == 0 {
+		q, err := r.question(ctx, nil)
+		r.questions = []question{q}
+		return err
 	}
-	var all []question
-	for i := range t.symbols {
-		q, err := e.question(ctx, t, &t.symbols[i], r)
+	for i := range r.target.symbols {
+		q, err := r.question(ctx, &r.target.symbols[i])
 		if err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, q)
+		r.questions = append(r.questions, q)
 	}
-	return all, nil
+	return nil
 }
 
-func (e *Engine) question(ctx context.Context, t *target, s *syntax.Symbol, r Request) (question, error) {
-	in := prompts.CodeInput{Path: t.path, Language: t.fences()[0], Instructions: strings.TrimSpace(r.Instructions)}
-	shown := t.present
-	if s != nil {
-		in.Symbol, shown = describe(*s), t.file.Text(s.Range)
-		in.Present = fenceable(prompts.File{Path: t.path, Kind: "file", Text: shown})
-	} else if t.exists && t.present != "" {
+// question makes the prompt for one part: what must be in it first, then, in the
+// room that is left, the outline of the file, the map and examples.
+func (r *run) question(ctx context.Context, s *syntax.Symbol) (question, error) {
+	t := r.target
+	task, err := r.task(ctx, s)
+	if err != nil {
+		return question{}, err
+	}
+	in := inputOf(task)
+	in.Problems = r.problems(s)
+	if s == nil && t.exists && t.present != "" {
 		in.Files = []prompts.File{fenceable(prompts.File{Path: t.path, Kind: "file", Text: t.present})}
 	}
-	cases, err := e.cases(ctx, t, s)
+	shown := t.present
+	if s != nil {
+		shown = task.Present
+	}
+	q := question{symbol: s, task: task, tokens: r.replyTokens(shown)}
+	bare, err := r.render(nil, in)
 	if err != nil {
 		return question{}, err
 	}
-	in.Cases = cases
-	q := question{symbol: s, tokens: e.replyTokens(shown)}
-	bare, err := e.render(in)
-	if err != nil {
-		return question{}, err
-	}
-	left := e.Window.Context - q.tokens - e.Counter.CountMessages(bare)
+	left := r.window() - q.tokens - r.Counter.CountMessages(bare)
 	if left < 0 {
-		return question{}, fault.New(fault.Failed, CodeNoRoom, "prompt and reply need %d tokens more than the window of %d", -left, e.Window.Context).
+		return question{}, fault.New(fault.Failed, CodeNoRoom, "prompt and reply need %d tokens more than the window of %d", -left, r.window()).
 			On("implement", t.path).Hint("name one definition: "+t.path+"#NAME", "or raise context_max")
 	}
 	if s != nil {
-		if outline := t.outline(*s, min(left, e.outlineTokens()), e.Counter.Count); outline != "" {
+		if outline := t.outline(*s, min(left, r.outlineTokens()), r.Counter.Count); outline != "" {
 			in.Files = append(in.Files, fenceable(prompts.File{Path: t.path, Kind: "outline", Text: outline}))
+			left -= r.Counter.Count(outline) + frameTokens
 		}
 	}
-	q.messages, err = e.render(in)
+	if text := r.lookup(ctx, task, min(left-frameTokens, r.outlineTokens())); text != "" {
+		in.Files = append([]prompts.File{fenceable(prompts.File{Kind: "map", Text: text})}, in.Files...)
+		left -= r.Counter.Count(text) + frameTokens
+	}
+	q.messages, err = r.render(r.examples(ctx, task, min(left/2, r.outlineTokens())), in)
 	return q, err
 }
 
-func (e *Engine) render(in prompts.CodeInput) ([]llm.Message, error) {
-	system, err := e.Words.CodeSystem()
+// frameTokens is room for the words around a file.
+const frameTokens = 32
+
+// task is what is asked for, without what only helps to answer it.
+func (r *run) task(ctx context.Context, s *syntax.Symbol) (Task, error) {
+	t := r.target
+	task := Task{Path: t.path, Language: t.fences()[0], Instructions: strings.TrimSpace(r.request.Instructions)}
+	if s != nil {
+		task.Symbol, task.Present = describe(*s), t.file.Text(s.Range)
+	}
+	if p := r.Profile; p != nil && p.Layout == LayoutBare {
+		return task, nil
+	}
+	var err error
+	task.Cases, err = r.files.cases(ctx, t, s)
+	return task, err
+}
+
+// inputOf words a task.
+func inputOf(t Task) prompts.CodeInput {
+	in := prompts.CodeInput{Path: t.Path, Language: t.Language, Symbol: t.Symbol, Instructions: t.Instructions, Cases: t.Cases}
+	if t.Symbol != "" {
+		in.Present = fenceable(prompts.File{Path: t.Path, Kind: "file", Text: t.Present})
+	}
+	return in
+}
+
+// problems are the findings to mend, those in the symbol where it is known.
+func (r *run) problems(s *syntax.Symbol) []string {
+	v := check.Verdict{NewlyFailing: r.request.Failing}
+	for _, d := range r.request.Findings {
+		if s == nil || d.File != r.target.path || d.Line >= s.Line && d.Line <= s.EndLine {
+			v.New = append(v.New, d)
+		}
+	}
+	return problemsOf(v)
+}
+
+// lookup asks Map, within a budget.
+func (r *run) lookup(ctx context.Context, t Task, budget int) string {
+	if r.Map == nil || budget < mapTokensMin {
+		return ""
+	}
+	present := t.Present
+	if present == "" {
+		present = r.target.present
+	}
+	text, err := r.Map.Map(ctx, MapQuery{
+		Path: t.Path, Symbols: fullNames(r.target.symbols), Present: present, Instructions: t.Instructions, Budget: budget, Count: r.Counter.Count,
+	})
+	if err != nil {
+		r.Events.Emit(event.Note{Level: "warn", Text: "no map of the project: " + err.Error()})
+		return ""
+	}
+	if r.Counter.Count(text) > budget {
+		return ""
+	}
+	return text
+}
+
+// mapTokensMin is a budget below which a map says nothing of use.
+const mapTokensMin = 40
+
+// examplesMax is how many answers of the past a prompt shows.
+const examplesMax = 2
+
+// examples asks Memory, within a budget, and returns the nearest last: that one a
+// model leans on most.
+func (r *run) examples(ctx context.Context, t Task, budget int) []Example {
+	if r.Memory == nil {
+		return nil
+	}
+	near, err := r.Memory.Near(ctx, t, examplesMax)
+	if err != nil {
+		r.Events.Emit(event.Note{Level: "warn", Text: "no examples: " + err.Error()})
+		return nil
+	}
+	var out []Example
+	for _, e := range near {
+		messages, err := r.example(e)
+		if cost := r.Counter.CountMessages(messages); err == nil && cost <= budget && len(out) < examplesMax {
+			out, budget = append(out, e), budget-cost
+		}
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// example is a task and its answer as two messages.
+func (r *run) example(e Example) ([]llm.Message, error) {
+	asked, err := r.Words.Code(inputOf(e.Task))
+	ticks := prompts.File{Fence: gather.Fence(e.Code)}.Ticks()
+	code := ticks + e.Task.Language + "\n" + strings.TrimRight(e.Code, "\n") + "\n" + ticks
+	return []llm.Message{{Role: llm.User, Content: asked}, {Role: llm.Assistant, Content: code}}, err
+}
+
+func (r *run) render(examples []Example, in prompts.CodeInput) ([]llm.Message, error) {
+	system, err := r.Words.CodeSystem()
 	if err != nil {
 		return nil, err
 	}
-	user, err := e.Words.Code(in)
+	messages := []llm.Message{{Role: llm.System, Content: system}}
+	for _, e := range examples {
+		pair, err := r.example(e)
+		if err != nil {
+			return nil, err
+		}
+		messages = append(messages, pair...)
+	}
+	user, err := r.Words.Code(in)
 	if err != nil {
 		return nil, err
 	}
-	return []llm.Message{{Role: llm.System, Content: system}, {Role: llm.User, Content: user}}, nil
+	return append(messages, llm.Message{Role: llm.User, Content: user}), nil
+}
+
+// window is what of the model's window is used.
+func (e *Engine) window() int {
+	if e.Profile != nil && e.Profile.Context > 0 {
+		return min(e.Profile.Context, e.Window.Context)
+	}
+	return e.Window.Context
 }
 
 // replyTokens is room for what is there and half as much again.
 func (e *Engine) replyTokens(shown string) int {
-	n := min(max(e.Counter.Count(shown)*3/2+64, replyTokensMin), replyTokensMax, e.Window.Context/2)
+	n := min(max(e.Counter.Count(shown)*3/2+64, replyTokensMin), replyTokensMax, e.window()/2)
 	if e.MaxTokens > 0 {
 		n = min(n, e.MaxTokens)
 	}

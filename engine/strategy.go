@@ -30,13 +30,17 @@ func strategyOf(level Level, parameters int64) strategy {
 }
 
 // temperature returns that of sample n: the model's likeliest answer first, then
-// answers that differ.
-func temperature(n int) float64 {
+// answers that differ, the later ones more.
+func (e *Engine) temperature(n int) float64 {
+	usual := 0.8
+	if e.Profile != nil && e.Profile.Temperature > 0 {
+		usual = e.Profile.Temperature
+	}
 	switch {
 	case n == 0:
 		return 0
 	case n < 6:
-		return 0.8
+		return usual
 	}
-	return 1
+	return usual + 0.2
 }

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/engine/gather"
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/syntax"
-	"github.com/bitactor/cf/workspace"
 	"github.com/bitactor/cf/workspace/secret"
 )
 
@@ -31,14 +31,16 @@ type target struct {
 const wholeLinesMax = 60
 
 // open reads the file and finds what of it is meant.
-func (e *Engine) open(ctx context.Context, r Request) (*target, error) {
+func (e *Engine) open(ctx context.Context, f *files, r Request) (*target, error) {
 	t := &target{path: r.Path}
-	if e.Tree.Kind(r.Path) != "" {
-		data, err := e.Tree.Read(r.Path)
+	if f.kind(r.Path) != "" {
+		data, err := f.read(r.Path)
 		if err != nil {
 			return nil, err
 		}
 		t.exists, t.present = true, string(data)
+	} else {
+		f.absent(r.Path)
 	}
 	if t.lang = syntax.Of(r.Path, []byte(t.present)); t.lang != nil && t.exists {
 		file, err := syntax.Parse(ctx, t.lang, []byte(t.present))
@@ -49,6 +51,9 @@ func (e *Engine) open(ctx context.Context, r Request) (*target, error) {
 	}
 	if err := t.choose(r); err != nil {
 		return nil, err
+	}
+	if e.Profile != nil && e.Profile.Edit == EditFile && t.small() {
+		t.symbols = nil
 	}
 	if _, found := secret.Redact(r.Path, t.shown()); len(found) > 0 {
 		return nil, fault.New(fault.Refused, CodeSecret, "it holds what looks like a secret: %s", secret.Describe(found)).On("read", r.Path).
@@ -86,21 +91,25 @@ func (t *target) choose(r Request) error {
 		t.symbols = t.mentioned(r.Instructions)
 	}
 	if len(t.symbols) == 0 {
+		t.symbols = t.found(r)
+	}
+	if len(t.symbols) == 0 {
 		t.symbols = t.hollow()
 	}
-	small := strings.Count(t.present, "\n") <= wholeLinesMax
 	switch {
 	case len(t.symbols) > 0:
 		return nil
-	case r.Instructions == "":
+	case r.Instructions == "" && len(r.Findings)+len(r.Failing) == 0:
 		return fault.New(fault.Usage, CodeNothing, "it has no definition without a body").On("implement", t.path).
 			Hint("say what to change: --instructions TEXT", "or name what to write anew: "+t.path+"#NAME")
-	case !small:
+	case !t.small():
 		return fault.New(fault.Usage, CodeWhichSymbol, "the file has %d lines, and the instructions name none of its definitions", strings.Count(t.present, "\n")).
 			On("implement", t.path).Hint("name it: "+t.path+"#NAME", "definitions there: "+strings.Join(t.names(8), ", "))
 	}
 	return nil
 }
+
+func (t *target) small() bool { return strings.Count(t.present, "\n") <= wholeLinesMax }
 
 func (t *target) named(name string) error {
 	if t.file == nil {
@@ -151,6 +160,39 @@ func (t *target) mentioned(text string) []syntax.Symbol {
 		return outermost(functions)
 	}
 	return outermost(others)
+}
+
+// found returns the definitions that findings lie in, and those that failing
+// tests call.
+func (t *target) found(r Request) []syntax.Symbol {
+	var out []syntax.Symbol
+	for _, s := range outermost(t.functions()) {
+		in := func(d check.Diagnostic) bool { return d.File == t.path && d.Line >= s.Line && d.Line <= s.EndLine }
+		if slices.ContainsFunc(r.Findings, in) {
+			out = append(out, s)
+		}
+	}
+	if len(out) > 0 {
+		return out
+	}
+	for _, s := range outermost(t.functions()) {
+		name := regexp.MustCompile(`\b` + regexp.QuoteMeta(s.Name) + `\s*\(`)
+		if slices.ContainsFunc(r.Failing, func(f check.Test) bool { return name.MatchString(f.Output) }) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// functions returns what has a body that can be written anew.
+func (t *target) functions() []syntax.Symbol {
+	var out []syntax.Symbol
+	for _, s := range t.file.Symbols() {
+		if s.Kind == syntax.Function || s.Kind == syntax.Method || s.Kind == syntax.Macro {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // outermost drops symbols that lie inside others of the list.
@@ -214,18 +256,6 @@ var aliases = map[string][]string{
 	"go": {"golang"}, "python": {"py", "python3"}, "javascript": {"js", "jsx", "mjs"}, "typescript": {"ts"}, "tsx": {"typescript", "jsx"},
 	"elixir": {"ex", "exs"}, "erlang": {"erl"}, "rust": {"rs"}, "c": {"h", "cpp", "c++"}, "shell": {"sh", "bash"}, "bash": {"sh", "shell"},
 	"md": {"markdown"}, "yml": {"yaml"}, "yaml": {"yml"}, "dockerfile": {"docker"},
-}
-
-// set is the change that makes source the file's content.
-func (t *target) set(source string) *workspace.Set {
-	read := ""
-	if t.exists {
-		read = workspace.Hash([]byte(t.present))
-	}
-	return &workspace.Set{
-		Changes: []workspace.Change{{Path: t.path, Content: []byte(source)}},
-		Reads:   map[string]string{t.path: read},
-	}
 }
 
 // describe says what is asked for, as the prompt and the user's report name it.

@@ -41,7 +41,7 @@ var samples = map[string][]any{
 	"steps-again":   {ProblemsInput{[]string{"problem"}}, ProblemsInput{}},
 	"steps-lines":   {none{}},
 	"code-system":   {none{}},
-	"code":          {CodeInput{sampleFiles, "a.go", "go", "the function F", File{Text: "b"}, "do", []string{"case"}}, CodeInput{}},
+	"code":          {CodeInput{sampleFiles, "a.go", "go", "the function F", File{Text: "b"}, "do", []string{"case"}, []string{"problem"}}, CodeInput{}},
 	"code-again":    {ProblemsInput{[]string{"problem"}}, ProblemsInput{}},
 	"followup":      {FollowUpInput{sampleFiles, "task", "before"}, FollowUpInput{}},
 }
