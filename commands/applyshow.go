@@ -1,8 +1,10 @@
 package commands
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
 
@@ -32,41 +34,80 @@ func eventLine(e event.Event) []byte { return view.Line(e) }
 
 // show reports a trial: the diff of a dry run, the files, what is new, what could
 // not be checked, what ran, and the verdict.
-func (p *application) show(t *land.Trial) error {
-	if p.flags.dryRun {
-		for _, c := range p.result.Set.Changes {
-			text, err := p.diffOf(c)
-			if err != nil {
-				return err
-			}
-			p.events.Emit(event.Diff{Path: c.Path, Text: text})
+func (l *landing) show(t *land.Trial, changes event.Changes) error {
+	if l.flags.dryRun {
+		if err := l.eachDiff(t.Set, func(path, text string) { l.events.Emit(event.Diff{Path: path, Text: text}) }); err != nil {
+			return err
 		}
 	}
 	for _, d := range t.Verdict.New {
-		p.events.Emit(land.Diagnostic(d))
+		l.events.Emit(land.Diagnostic(d))
 	}
-	p.tests(t.Verdict.NewlyFailing, "failed", false)
-	p.tests(t.Verdict.StillFailing, "failed", true)
-	p.tests(t.Verdict.Lost, "lost", false)
-	p.tests(t.Verdict.Flaky, "flaky", false)
-	if p.JSON {
-		p.tests(t.Verdict.Fixed, "fixed", false)
+	l.tests(t.Verdict.NewlyFailing, "failed", false)
+	l.tests(t.Verdict.StillFailing, "failed", true)
+	l.tests(t.Verdict.Lost, "lost", false)
+	l.tests(t.Verdict.Flaky, "flaky", false)
+	if l.JSON {
+		l.tests(t.Verdict.Fixed, "fixed", false)
 	}
-	p.emitGaps(t.Verdict.NotChecked)
-	p.events.Emit(changesEvent(p.result, t.Verdict))
-	p.events.Emit(land.Checks(t.Now))
-	p.events.Emit(event.Verdict{
+	l.emitGaps(t.Verdict.NotChecked)
+	l.events.Emit(changes)
+	l.events.Emit(land.Checks(t.Now))
+	l.events.Emit(event.Verdict{
 		Land: t.Verdict.Land, Why: t.Verdict.Why, Mended: len(t.Verdict.Gone), TestsBefore: t.Verdict.TestsBefore, TestsNow: t.Verdict.TestsNow,
 	})
 	return nil
 }
 
-func (p *application) tests(tests []check.Test, state string, before bool) {
+func (l *landing) tests(tests []check.Test, state string, before bool) {
 	for _, t := range tests {
 		e := land.Test(t, state)
 		e.Before = before
-		p.events.Emit(e)
+		l.events.Emit(e)
 	}
+}
+
+// diff is a set as one unified diff.
+func (l *landing) diff(set *workspace.Set) ([]byte, error) {
+	var b strings.Builder
+	err := l.eachDiff(set, func(_, text string) { b.WriteString(text) })
+	return []byte(b.String()), err
+}
+
+func (l *landing) eachDiff(set *workspace.Set, each func(path, text string)) error {
+	for _, c := range set.Changes {
+		text, err := l.diffOf(c)
+		if err != nil {
+			return err
+		}
+		each(c.Path, text)
+	}
+	return nil
+}
+
+// changes says what a set does to each file, and how well that was checked.
+func (l *landing) changes(t *land.Trial) (event.Changes, error) {
+	r := &patch.Result{Set: t.Set}
+	err := l.eachDiff(t.Set, func(path, text string) {
+		o := patch.Outcome{Path: path, Action: "change"}
+		head, body, _ := strings.Cut(text, "\n@@")
+		switch {
+		case strings.Contains(head, "--- /dev/null"):
+			o.Action = "create"
+		case strings.Contains(head, "+++ /dev/null"):
+			o.Action = "delete"
+		}
+		for line := range strings.Lines(body) {
+			switch line[0] {
+			case '+':
+				o.Added++
+			case '-':
+				o.Removed++
+			}
+		}
+		r.Files = append(r.Files, o)
+	})
+	return changesEvent(r, t.Verdict), err
 }
 
 // changesEvent joins what the diff does to each file with how well it was checked.
@@ -95,12 +136,12 @@ func changesEvent(r *patch.Result, v check.Verdict) event.Changes {
 }
 
 // diffOf is the diff between what lies in the tree and the change.
-func (p *application) diffOf(c workspace.Change) (string, error) {
+func (l *landing) diffOf(c workspace.Change) (string, error) {
 	from, before, after := c.Path, "a/"+c.Path, "b/"+c.Path
 	if c.From != "" {
 		from, before = c.From, "a/"+c.From
 	}
-	old, mode, err := p.tree.ReadToChange(from, p.flags.limits.FileBytes)
+	old, mode, err := l.tree.ReadToChange(from, cmp.Or(l.limits.FileBytes, workspace.SetFileBytesMax))
 	if fault.CodeOf(err) == workspace.CodeAbsent {
 		before, err = "/dev/null", nil
 	}

@@ -43,6 +43,8 @@ var samples = map[string][]any{
 	"code-system":   {none{}},
 	"code":          {CodeInput{sampleFiles, "a.go", "go", "the function F", File{Text: "b"}, "do", []string{"case"}, []string{"problem"}}, CodeInput{}},
 	"code-again":    {ProblemsInput{[]string{"problem"}}, ProblemsInput{}},
+	"plan":          {PlanInput{[]string{"a.go"}, 1, "task", PlanStepsMax}, PlanInput{}},
+	"plan-again":    {ProblemsInput{[]string{"problem"}}, ProblemsInput{}},
 	"followup":      {FollowUpInput{sampleFiles, "task", "before"}, FollowUpInput{}},
 }
 
