@@ -1,0 +1,67 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bitactor/cf/engine"
+	"github.com/bitactor/cf/prompts"
+)
+
+// engineFlags are the flags of the verbs that have a model write code.
+type engineFlags struct {
+	landFlags
+	level    string
+	budget   time.Duration
+	removals bool
+}
+
+// levels are the values of --ai-level.
+var levels = []string{string(engine.Normal), string(engine.High), string(engine.Hyper)}
+
+func (e *engineFlags) add(cmd *cobra.Command, a *App) {
+	f := cmd.Flags()
+	f.StringVar(&e.level, "ai-level", string(engine.Normal), "how much to spend: normal, high or hyper")
+	f.DurationVar(&e.budget, "budget", 0, "most `TIME` for model and checks together, such as 5m; 0 is no bound")
+	f.BoolVar(&e.removals, "allow-removals", false, "definitions may go and files may shrink")
+	e.landFlags.add(cmd, a)
+	_ = cmd.RegisterFlagCompletionFunc("ai-level", cobra.FixedCompletions(levels, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
+}
+
+// check refuses values that mean nothing.
+func (e *engineFlags) check(cmd *cobra.Command) error {
+	switch {
+	case !slices.Contains(levels, e.level):
+		return usageError(cmd, fmt.Errorf("--ai-level is normal, high or hyper, not %q", e.level))
+	case e.budget < 0:
+		return usageError(cmd, errors.New("--budget is no negative time"))
+	}
+	return e.landFlags.check(cmd)
+}
+
+// openEngine connects to the model and makes an engine whose candidates the
+// landing's checks judge. The caller calls Backend.Release.
+func (a *App) openEngine(ctx context.Context, l *landing) (*engine.Engine, *Backend, error) {
+	cfg, err := a.Config()
+	if err != nil {
+		return nil, nil, err
+	}
+	words, err := prompts.Load(a.wordsDir())
+	if err != nil {
+		return nil, nil, err
+	}
+	model, _ := a.flag("model")
+	b, err := a.Connect(ctx, model)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &engine.Engine{
+		Provider: b.Provider, Model: b.Model, Window: b.Window, Counter: b.Counter, Words: words, Tree: l.tree,
+		Judge: l.lander, Events: a.Events(), Seed: cfg.Seed, MaxTokens: int(cfg.MaxTokens),
+	}, b, nil
+}
