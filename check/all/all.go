@@ -14,6 +14,7 @@ import (
 	"github.com/bitactor/cf/check/prometheus"
 	"github.com/bitactor/cf/check/python"
 	"github.com/bitactor/cf/check/shell"
+	"github.com/bitactor/cf/check/web"
 	"github.com/bitactor/cf/check/workflow"
 )
 
@@ -28,6 +29,8 @@ func All() []check.Checker {
 		beam.NewErlang(),
 		python.New(),
 		shell.New(),
+		web.NewJavaScript(),
+		web.NewTypeScript(),
 	}
 	list = append(list, data.New()...)
 	return append(
