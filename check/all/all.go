@@ -13,6 +13,7 @@ import (
 	"github.com/bitactor/cf/check/markdown"
 	"github.com/bitactor/cf/check/prometheus"
 	"github.com/bitactor/cf/check/python"
+	"github.com/bitactor/cf/check/rust"
 	"github.com/bitactor/cf/check/shell"
 	"github.com/bitactor/cf/check/web"
 	"github.com/bitactor/cf/check/workflow"
@@ -31,6 +32,7 @@ func All() []check.Checker {
 		shell.New(),
 		web.NewJavaScript(),
 		web.NewTypeScript(),
+		rust.New(),
 	}
 	list = append(list, data.New()...)
 	return append(
