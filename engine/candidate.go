@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/bitactor/cf/engine/guard"
@@ -24,6 +25,8 @@ type run struct {
 	target    *target
 	questions []question
 	siblings  mend.Package
+	subject   *subject // of tests that are written; nil: code is
+	tested    bool     // there are test files that are likely to be about the target
 	out       *Outcome
 	seen      map[string]int // sources, to the index of the candidate that had it first
 }
@@ -31,7 +34,7 @@ type run struct {
 // sample asks every question once and puts the answers together. That a reply
 // can't be used is in Candidate.Why; an error ends the request.
 func (r *run) sample(ctx context.Context, round int, temperature float64, seed int64, questions []question) (*Candidate, error) {
-	c := &Candidate{Round: round, Temperature: temperature, Seed: seed}
+	c := &Candidate{Path: r.target.path, Symbols: fullNames(r.target.symbols), Round: round, Temperature: temperature, Seed: seed}
 	source := r.target.present
 	for _, q := range questions {
 		answer, err := r.ask(ctx, c, q)
@@ -137,6 +140,9 @@ func (r *run) defined(ctx context.Context, code string, s syntax.Symbol) (string
 
 // put places an answer: the whole file, or one symbol of it.
 func (r *run) put(ctx context.Context, source string, q question, answer string) (string, error) {
+	if r.subject != nil && r.subject.more {
+		return r.subject.add(ctx, r.target, answer)
+	}
 	if q.symbol == nil {
 		return likeLines(r.target.present, answer), nil
 	}
@@ -182,11 +188,19 @@ func (r *run) finish(ctx context.Context, c *Candidate, source string) error {
 	return nil
 }
 
+// guard finds what a candidate leaves out.
 func (r *run) guard(after *syntax.File) []guard.Finding {
-	if isTestFile(r.target.path) {
-		return guard.Tests(r.target.file, after)
+	found := guard.Tests(r.target.file, after)
+	if IsTest(r.target.path) {
+		return found
 	}
-	return guard.Source(r.target.file, after, guard.Options{Removals: r.request.Removals})
+	// Code may hold tests too, and a program may end itself where it is no test;
+	// a Go package can't, before its tests have run.
+	found = slices.DeleteFunc(found, func(f guard.Finding) bool {
+		exit := f.Code == guard.CodeEarlyExit && (r.target.lang.Name() != "go" || packageClause(string(after.Source())) == "main")
+		return exit || f.Code == guard.CodeElision
+	})
+	return append(found, guard.Source(r.target.file, after, guard.Options{Removals: r.request.Removals})...)
 }
 
 // goSiblings reads the other files of the target's Go package.

@@ -57,7 +57,7 @@ func (f *files) testFiles(ctx context.Context, t *target) ([]string, error) {
 	stem := strings.TrimSuffix(path.Base(t.path), path.Ext(t.path))
 	var near, beside []string
 	for _, l := range listed {
-		if l.Path == t.path || !isTestFile(l.Path) || syntax.Of(l.Path, nil) != t.lang && path.Ext(l.Path) != ".exs" {
+		if l.Path == t.path || !IsTest(l.Path) || syntax.Of(l.Path, nil) != t.lang && path.Ext(l.Path) != ".exs" {
 			continue
 		}
 		switch {
@@ -82,7 +82,8 @@ func (f *files) testFiles(ctx context.Context, t *target) ([]string, error) {
 
 var testName = regexp.MustCompile(`(_test\.(go|exs?|c|erl|py|rs)|_tests\.erl|(^|/)test_[^/]*\.(py|c)|\.(test|spec)\.[cm]?[jt]sx?)$`)
 
-func isTestFile(p string) bool { return testName.MatchString(p) }
+// IsTest tells whether a file holds tests, by its name.
+func IsTest(p string) bool { return testName.MatchString(p) }
 
 var (
 	row     = regexp.MustCompile(`^([{(\[].*[})\]],?|[\w".'-]+: .+,)$`)

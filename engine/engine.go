@@ -40,6 +40,9 @@ const (
 	CodeNoCandidate = "no-candidate"  // no reply held usable code [Unusable]
 	CodeNoPass      = "no-pass"       // candidates were checked and none may land [Refused]
 	CodeBudget      = "budget-over"   // time ran out before a candidate passed [Refused]
+	CodeFocus       = "focus"         // the focus does not fit what the path is [Usage]
+	CodeNoMutants   = "no-mutants"    // nothing can tell whether tests of this kind test anything [Refused]
+	CodeNoFile      = "no-file"       // nothing of that name, and the name tells no kind [Usage]
 )
 
 // Judge checks a change without making it; *land.Lander is one.
@@ -79,14 +82,26 @@ const (
 	Hyper  Level = "hyper"
 )
 
-// Request asks for one file.
+// Focus is what a request is about.
+type Focus string
+
+// The foci. A change with FocusCode touches no test file.
+const (
+	FocusCode  Focus = "functionality"
+	FocusTests Focus = "tests" // Path is the code that they test, or their own file
+	FocusBoth  Focus = "both"  // the code, then its tests, as one change
+)
+
+// Request asks for one file, or for what is not written yet below a folder.
 type Request struct {
 	Path         string // relative to the root, as Tree.Resolve gives it
 	Symbol       string // what of the file to write, as syntax.File.Symbol takes it; "" lets the engine find it
 	Instructions string // the user's words; may be empty for a stub
 	Level        Level
+	Focus        Focus         // what is written; "" is FocusCode, and for a test file FocusTests
 	Budget       time.Duration // for model and checks together; 0 means none
 	Removals     bool          // definitions may go
+	Unweighed    bool          // tests may land although nothing can tell whether they test anything
 
 	// On holds changes of other files that this one builds on. They are read in
 	// place of the tree's, and they are part of what is tried: the trial of a
@@ -104,12 +119,16 @@ type Request struct {
 
 // Candidate is one answer of the model, mended, and what became of it.
 type Candidate struct {
+	Path        string        // the file that it is for
+	Symbols     []string      // full names of what was written anew; empty: the whole file
 	Source      string        // the whole file with the answer in it; "" if the reply could not be used
 	Why         string        // why it is no answer, or why it may not land; "" if it may
 	Did         []string      // mends
 	Trial       *land.Trial   // nil if it was not checked
+	Wrong       check.Verdict // New and NewlyFailing alone: what of the trial keeps it from passing, tests included that failed before and concern it
 	Temperature float64       // it was asked for with
 	Seed        int64         // it was asked for with
+	Mutation    *Mutation     // of tests: what they do to mutants of the code; nil if it was not asked
 	Round       int           // 0 for a fresh sample, else the round of repair
 	Calls       []event.Call  // of the model
 	answers     []Example     // what was asked and answered, one for each part
@@ -119,9 +138,9 @@ type Candidate struct {
 // Outcome is what a request came to.
 type Outcome struct {
 	Path       string
-	Symbols    []string // full names of what was written anew; empty: the whole file
-	Candidates []Candidate
-	Best       int // index of the best candidate, -1 if none had code
+	Candidates []Candidate // in the order they were made, those of several files one after another
+	Best       int         // index of the best candidate of the last file, -1 if none had code
+	Won        []int       // indices of those that make up the change, one for each file that was finished
 }
 
 // Trial returns that of the best candidate, nil if there is none. It may land if
@@ -133,11 +152,33 @@ func (o *Outcome) Trial() *land.Trial {
 	return o.Candidates[o.Best].Trial
 }
 
-// Examples returns what the best candidate was asked for and answered: for
-// Memory, once it landed.
-func (o *Outcome) Examples() []Example {
-	if o.Best < 0 {
-		return nil
+// Symbols returns the full names of what the change writes anew.
+func (o *Outcome) Symbols() []string {
+	var names []string
+	for _, i := range o.Won {
+		names = append(names, o.Candidates[i].Symbols...)
 	}
-	return o.Candidates[o.Best].answers
+	return names
+}
+
+// Examples returns what the change was asked for and answered: for Memory, once
+// it landed.
+func (o *Outcome) Examples() []Example {
+	var all []Example
+	for _, i := range o.Won {
+		all = append(all, o.Candidates[i].answers...)
+	}
+	return all
+}
+
+// add takes the candidates of a further file.
+func (o *Outcome) add(more *Outcome) {
+	n := len(o.Candidates)
+	o.Candidates = append(o.Candidates, more.Candidates...)
+	for _, i := range more.Won {
+		o.Won = append(o.Won, n+i)
+	}
+	if more.Best >= 0 {
+		o.Best = n + more.Best
+	}
 }

@@ -83,8 +83,9 @@ const (
 // Mutants tells whether tests test something.
 type Mutants interface {
 	// Score runs the tests of a set against mutants of the file path, which is
-	// no test file, as it is with the set.
-	Score(ctx context.Context, set *workspace.Set, path string, seed int64) (Mutation, error)
+	// no test file, as it is with the set: of these symbols, or of all where none
+	// is named.
+	Score(ctx context.Context, set *workspace.Set, path string, symbols []string, seed int64) (Mutation, error)
 }
 
 // Mutation is what became of mutants.

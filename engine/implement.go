@@ -20,34 +20,71 @@ import (
 // no reply held code, CodeNoPass if none may land, CodeBudget if the time was up,
 // and Interrupted. Before that: the faults of the request (Usage), of the file and
 // of the model's server.
-func (e *Engine) Implement(ctx context.Context, request Request) (out *Outcome, err error) {
+func (e *Engine) Implement(ctx context.Context, request Request) (*Outcome, error) {
 	if request.Budget > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, request.Budget, errBudget)
 		defer cancel()
 	}
+	out, err := e.implement(ctx, request)
+	if err != nil && errors.Is(context.Cause(ctx), errBudget) {
+		err = fault.New(fault.Refused, CodeBudget, "%s are over, and no candidate passes", request.Budget).On("implement", request.Path).
+			Hint("give more time with --budget, or name less")
+	}
+	return out, err
+}
+
+func (e *Engine) implement(ctx context.Context, request Request) (out *Outcome, err error) {
 	f, err := see(ctx, e.Tree, request.On)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	t, err := e.open(ctx, f, request)
+	switch {
+	case f.kind(request.Path) == "folder":
+		return e.folder(ctx, f, request)
+	case IsTest(request.Path) && request.Focus == "":
+		request.Focus = FocusTests
+	case request.Focus == FocusBoth:
+		return e.both(ctx, request)
+	}
+	return e.file(ctx, f, request)
+}
+
+// file writes one file.
+func (e *Engine) file(ctx context.Context, f *files, request Request) (*Outcome, error) {
+	r := &run{Engine: e, request: request, files: f, seen: map[string]int{}, out: &Outcome{Path: request.Path, Best: -1}}
+	var err error
+	if request.Focus == FocusTests {
+		err = r.openTests(ctx)
+	} else {
+		err = r.openCode(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
-	r := &run{Engine: e, request: request, files: f, target: t, seen: map[string]int{}, out: &Outcome{Path: t.path, Symbols: fullNames(t.symbols), Best: -1}}
-	if err := r.prepare(ctx); err != nil {
-		return nil, err
-	}
-	if r.siblings, err = f.goSiblings(ctx, t); err != nil {
+	if r.siblings, err = f.goSiblings(ctx, r.target); err != nil {
 		return nil, err
 	}
 	err = r.search(ctx)
-	if errors.Is(context.Cause(ctx), errBudget) {
-		err = fault.New(fault.Refused, CodeBudget, "%s are over, and no candidate passes", request.Budget).On("implement", t.path).
-			Hint("give more time with --budget, or name less")
-	}
 	return r.out, err
+}
+
+// openCode finds what to write of the file, and makes the prompts.
+func (r *run) openCode(ctx context.Context) (err error) {
+	if IsTest(r.request.Path) {
+		return fault.New(fault.Usage, CodeFocus, "it holds tests, which a change of functionality never touches").On("implement", r.request.Path).
+			Hint("--focus tests writes tests")
+	}
+	if r.target, err = r.open(ctx, r.files, r.request); err != nil {
+		return err
+	}
+	sources, err := r.files.testFiles(ctx, r.target)
+	if err != nil {
+		return err
+	}
+	r.tested = r.target.lang != nil && len(sources) > 0
+	return r.prepare(ctx)
 }
 
 var errBudget = errors.New("the time is up")
@@ -62,6 +99,7 @@ func (r *run) search(ctx context.Context) error {
 			return err
 		}
 		if c.passed() {
+			r.out.Won = []int{r.out.Best}
 			return nil
 		}
 		if c.Source == "" && spare > 0 {
@@ -80,6 +118,7 @@ func (r *run) search(ctx context.Context) error {
 			return err
 		}
 		if c.passed() {
+			r.out.Won = []int{r.out.Best}
 			return nil
 		}
 	}
@@ -128,7 +167,8 @@ func (r *run) try(ctx context.Context, round int, temperature float64, seed int6
 // check has the candidate judged, unless the same source was judged before.
 func (r *run) check(ctx context.Context, c *Candidate) error {
 	if i, ok := r.seen[c.Source]; ok {
-		c.Trial, c.Why = r.out.Candidates[i].Trial, fmt.Sprintf("the same as candidate %d", i+1)
+		first := &r.out.Candidates[i]
+		c.Trial, c.Wrong, c.Mutation, c.Why = first.Trial, first.Wrong, first.Mutation, fmt.Sprintf("the same as candidate %d", i+1)
 		return nil
 	}
 	if c.Source == r.target.present && r.target.exists {
@@ -140,8 +180,14 @@ func (r *run) check(ctx context.Context, c *Candidate) error {
 	if err != nil {
 		return err
 	}
-	c.Trial = trial
-	c.Why = strings.Join(append(slices.Clone(trial.Verdict.Why), r.unmet(trial)...), ", ")
+	c.Trial, c.Wrong = trial, r.wrong(trial)
+	why := append(slices.Clone(trial.Verdict.Why), r.unmet(trial, c.Wrong)...)
+	if len(why) == 0 && r.subject != nil {
+		if why, err = r.weigh(ctx, c); err != nil {
+			return err
+		}
+	}
+	c.Why = strings.Join(why, ", ")
 	return nil
 }
 
@@ -171,7 +217,7 @@ func (r *run) better(c, than *Candidate) bool {
 // compile runs no test: it stands behind any that runs some.
 func (r *run) score(c *Candidate) [5]int {
 	v := c.Trial.Verdict
-	w := r.wrong(c.Trial)
+	w := c.Wrong
 	s := [5]int{1, 0, len(w.NewlyFailing), len(w.New), abs(len(c.Source) - len(r.target.present))}
 	if c.passed() {
 		s[0] = 0
@@ -203,7 +249,7 @@ const (
 // it. ok is false where that can't help: several parts, or no room.
 func (r *run) repair() (questions []question, ok bool, err error) {
 	best := &r.out.Candidates[r.out.Best]
-	problems := problemsOf(r.wrong(best.Trial))
+	problems := problemsOf(best.Wrong)
 	if len(r.questions) != 1 || len(problems) == 0 || len(best.reply) == 0 {
 		return nil, false, nil
 	}

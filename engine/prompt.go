@@ -204,6 +204,10 @@ func (r *run) render(examples []Example, in prompts.CodeInput) ([]llm.Message, e
 	return append(messages, llm.Message{Role: llm.User, Content: user}), nil
 }
 
+func messages(system, user string) []llm.Message {
+	return []llm.Message{{Role: llm.System, Content: system}, {Role: llm.User, Content: user}}
+}
+
 // window is what of the model's window is used.
 func (e *Engine) window() int {
 	if e.Profile != nil && e.Profile.Context > 0 {

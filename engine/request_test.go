@@ -130,7 +130,7 @@ func TestFindingsAreMended(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"Rest"}, out.Symbols); diff != "" {
+	if diff := cmp.Diff([]string{"Rest"}, out.Symbols()); diff != "" {
 		t.Error(diff)
 	}
 	if out.Candidates[0].Why != "1 of 1 findings still there" || !strings.Contains(out.Candidates[1].Source, mended) {

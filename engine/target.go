@@ -9,10 +9,8 @@ import (
 	"strings"
 
 	"github.com/bitactor/cf/check"
-	"github.com/bitactor/cf/engine/gather"
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/syntax"
-	"github.com/bitactor/cf/workspace/secret"
 )
 
 // target is what a request is about: a whole file, or definitions of one.
@@ -40,6 +38,10 @@ func (e *Engine) open(ctx context.Context, f *files, r Request) (*target, error)
 		}
 		t.exists, t.present = true, string(data)
 	} else {
+		if path.Ext(r.Path) == "" && syntax.Of(r.Path, nil) == nil && !strings.Contains(strings.ToLower(path.Base(r.Path)), "file") {
+			return nil, fault.New(fault.Usage, CodeNoFile, "there is no such file or folder, and its name does not tell what it shall be").On("implement", r.Path).
+				Hint("name a file, such as " + r.Path + ".go")
+		}
 		f.absent(r.Path)
 	}
 	if t.lang = syntax.Of(r.Path, []byte(t.present)); t.lang != nil && t.exists {
@@ -55,14 +57,7 @@ func (e *Engine) open(ctx context.Context, f *files, r Request) (*target, error)
 	if e.Profile != nil && e.Profile.Edit == EditFile && t.small() {
 		t.symbols = nil
 	}
-	if _, found := secret.Redact(r.Path, t.shown()); len(found) > 0 {
-		return nil, fault.New(fault.Refused, CodeSecret, "it holds what looks like a secret: %s", secret.Describe(found)).On("read", r.Path).
-			Hint("name a definition that holds none: " + r.Path + "#NAME")
-	}
-	if _, markers := gather.Disarm(t.shown()); markers > 0 {
-		return nil, fault.New(fault.Refused, CodeMarkers, "it holds control tokens of chat templates, which a model would take for the end of its prompt").On("read", r.Path)
-	}
-	return t, nil
+	return t, t.showable()
 }
 
 // shown is the text that the model sees and writes anew.

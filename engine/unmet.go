@@ -31,15 +31,20 @@ func (r *run) wrong(t *land.Trial) check.Verdict {
 }
 
 // unmet says in words what of the request a trial does not fulfil, beyond what
-// the gate says.
-func (r *run) unmet(t *land.Trial) []string {
-	w := r.wrong(t)
+// the gate says; w is what wrong returned.
+func (r *run) unmet(t *land.Trial, w check.Verdict) []string {
 	var why []string
 	if n := len(w.New) - len(t.Verdict.New); n > 0 {
 		why = append(why, fmt.Sprintf("%d of %d findings still there", n, len(r.request.Findings)))
 	}
 	if n := len(w.NewlyFailing) - len(t.Verdict.NewlyFailing); n > 0 {
 		why = append(why, count(n, "test fails", "tests fail")+" as before")
+	}
+	if r.subject != nil && t.Verdict.TestsNow <= t.Verdict.TestsBefore {
+		why = append(why, "no new test ran")
+	}
+	if r.tested && t.Now.Tests && t.Verdict.TestsNow == 0 {
+		why = append(why, "there are tests of it, and none ran")
 	}
 	if r.request.Tests != nil && !r.ran(t) {
 		why = append(why, "no test of that name ran: "+r.request.Tests.String())

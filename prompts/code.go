@@ -12,6 +12,21 @@ type CodeInput struct {
 	Problems     []string // what is wrong with it now
 }
 
+// TestsInput asks for tests of code.
+type TestsInput struct {
+	Files        []File   // the code, whole or its part and its outline
+	Code         string   // its path
+	Package      string   // that the code says it belongs to; may be empty
+	Symbol       string   // what of it to test, in words; "" means all
+	Path         string   // of the tests' file
+	Framework    string   // how tests of this kind are written
+	Known        []string // names of tests that the file holds already
+	Instructions string   // the user's words
+}
+
+// CodeTests returns the first user message for tests of code.
+func (w *Words) CodeTests(in TestsInput) (string, error) { return w.render("code-tests", in) }
+
 // CodeSystem returns the constant text that opens every conversation about code.
 func (w *Words) CodeSystem() (string, error) { return w.render("code-system", none{}) }
 

@@ -42,6 +42,7 @@ var samples = map[string][]any{
 	"steps-lines":   {none{}},
 	"code-system":   {none{}},
 	"code":          {CodeInput{sampleFiles, "a.go", "go", "the function F", File{Text: "b"}, "do", []string{"case"}, []string{"problem"}}, CodeInput{}},
+	"code-tests":    {TestsInput{sampleFiles, "a.go", "a", "the function F", "a_test.go", "functions", []string{"TestA"}, "do"}, TestsInput{}},
 	"code-again":    {ProblemsInput{[]string{"problem"}}, ProblemsInput{}},
 	"plan":          {PlanInput{[]string{"a.go"}, 1, "task", PlanStepsMax}, PlanInput{}},
 	"plan-again":    {ProblemsInput{[]string{"problem"}}, ProblemsInput{}},
