@@ -55,6 +55,7 @@ var verbs = []struct {
 }{
 	{"model", newUltrathinkCmd},
 	{"model", newAskCmd},
+	{"changes", newCustomCmd},
 	{"changes", newValidateCmd},
 	{"changes", newApplyCmd},
 	{"changes", newUndoCmd},

@@ -53,6 +53,8 @@ func stuckMain() {
 //	code N cf ARG...   runs cf and wants exit code N; N > 0 wants "cf: error:" and, for 64, no output
 //	json N cf ARG...   the same with --json: valid JSON lines, the last one the exit event with code N
 //	modelserver [FAULT] starts a fault server of llmtest (none: a sound one) and sets OLLAMA_HOST and URL
+//	replies FILE...    starts a sound fault server that answers with the files in turn, the last one from then on;
+//	                   a file that begins with a line "when: TEXT" answers only prompts that hold TEXT
 //	requests FILE      writes what the fault server was asked in chats, one body a line
 //	realserver         sets OLLAMA_HOST to the real server, or skips the script
 //	[env:NAME]         holds where the variable is set for the tests
@@ -80,7 +82,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": cmdCode, "json": cmdJSON, "modelserver": cmdModelServer, "realserver": cmdRealServer, "sametree": cmdSameTree,
-			"requests": cmdRequests,
+			"requests": cmdRequests, "replies": cmdReplies,
 		},
 	}
 	t.Run("run", func(t *testing.T) { testscript.Run(t, params) })
@@ -199,6 +201,24 @@ func cmdModelServer(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 1 {
 		f = llmtest.FaultNamed(args[0])
 	}
+	serveFault(ts, f)
+}
+
+func cmdReplies(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: replies FILE...")
+	}
+	list := make([]llmtest.Answer, len(args))
+	for i, name := range args {
+		list[i].Text = strings.TrimSuffix(ts.ReadFile(name), "\n")
+		if text, ok := strings.CutPrefix(list[i].Text, "when: "); ok {
+			list[i].When, list[i].Text, _ = strings.Cut(text, "\n")
+		}
+	}
+	serveFault(ts, llmtest.Answers(list...))
+}
+
+func serveFault(ts *testscript.TestScript, f llmtest.Fault) {
 	s := llmtest.NewFaultServer(tbOf(ts), f)
 	ts.Value(scriptKey("server")).(*scriptServer).FaultServer = s
 	ts.Setenv("OLLAMA_HOST", s.URL)

@@ -1,0 +1,235 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bitactor/cf/engine"
+	"github.com/bitactor/cf/engine/land"
+	"github.com/bitactor/cf/engine/plan"
+	"github.com/bitactor/cf/event"
+	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/workspace"
+)
+
+type customOptions struct {
+	engineFlags
+	goOn bool // --continue
+}
+
+func newCustomCmd(a *App) *cobra.Command {
+	var o customOptions
+	cmd := &cobra.Command{
+		Use:   "custom [flags] TASK [PATH...]",
+		Short: "Carry out a task over several files as one change",
+		Long: "The files at PATH, or those that TASK names, are written one after the other in that order,\n" +
+			"each with TASK as its instructions; PATH#NAME means one definition. Where none is named the\n" +
+			"model is asked for a plan, of which only steps that fit the project count; a PATH that is a\n" +
+			"folder is where it has to stay. Each step is written on top of those before it, and the\n" +
+			"whole is checked and lands as one change or not at all. Steps that are done are kept: when\n" +
+			"one fails, or you press Ctrl-C, cf custom --continue goes on. TASK - is standard input.",
+		Example: "  cf custom \"count rejected requests\" limit/limit.go limit/stats.go\n" +
+			"  cf custom \"add Reset\" limit/limit.go#Limiter limit/limit_test.go --dry-run\n" +
+			"  cf custom \"describe the settings\" docs --ai-level high --budget 10m\n" +
+			"  cf custom --continue",
+		Args:        customArgs(&o),
+		Annotations: map[string]string{annotEffect: effectAsk},
+		RunE:        func(cmd *cobra.Command, args []string) error { return a.custom(cmd, args, o) },
+	}
+	cmd.Flags().SortFlags = false
+	cmd.Flags().BoolVar(&o.goOn, "continue", false, "go on with the latest task that is not finished")
+	o.add(cmd, a)
+	return cmd
+}
+
+func customArgs(o *customOptions) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch {
+		case o.goOn && len(args) > 0:
+			return errors.New("--continue takes no task: it goes on with the latest one")
+		case o.goOn:
+		case len(args) == 0:
+			return errors.New("no task")
+		case strings.TrimSpace(args[0]) == "":
+			return errors.New("the task is empty")
+		}
+		return nil
+	}
+}
+
+func (a *App) custom(cmd *cobra.Command, args []string, o customOptions) (err error) {
+	if err := o.check(cmd); err != nil {
+		return err
+	}
+	task := ""
+	if !o.goOn {
+		if task, err = a.task(cmd, args[0]); err != nil {
+			return err
+		}
+	}
+	l, err := a.openLanding(cmd, o.landFlags, workspace.Limits{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.tree.Close()) }()
+	c := &carrying{landing: l, flags: o.engineFlags, verb: "custom"}
+	if err := c.openStore(); err != nil {
+		return err
+	}
+	if o.goOn {
+		if c.work, err = c.store.Latest(c.verb); err == nil {
+			err = c.work.Fresh(l.tree)
+		}
+		if err != nil {
+			return err
+		}
+		return c.carryOut(cmd.Context())
+	}
+	targets := make([]plan.Target, len(args)-1)
+	for i, arg := range args[1:] {
+		if targets[i], err = plan.ParseTarget(l.tree, arg); err != nil {
+			return err
+		}
+	}
+	p, known, err := plan.Named(cmd.Context(), l.tree, task, targets)
+	if err != nil {
+		return err
+	}
+	if !known {
+		if p, err = c.ask(cmd.Context(), p.Task, targets); err != nil {
+			return err
+		}
+	}
+	c.work = plan.NewWork(c.verb, p, a.Env.Now())
+	return c.carryOut(cmd.Context())
+}
+
+// carrying is a plan being carried out by a verb.
+type carrying struct {
+	*landing
+	flags engineFlags
+	verb  string
+	store *plan.Store
+	work  *plan.Work
+
+	engine  *engine.Engine // made on first use
+	release func()
+}
+
+// openStore opens the store of unfinished work of this root.
+func (c *carrying) openStore() (err error) {
+	dir := ""
+	if c.Env.Paths.State != "" {
+		dir = filepath.Join(c.Env.Paths.State, "plans", filepath.Base(c.ledger.Dir()))
+	}
+	c.store, err = plan.OpenStore(dir)
+	return err
+}
+
+// connect makes the engine. close ends it.
+func (c *carrying) connect(ctx context.Context) error {
+	if c.engine != nil {
+		return nil
+	}
+	e, b, err := c.openEngine(ctx, c.landing)
+	if err != nil {
+		return err
+	}
+	c.Events().Emit(b.Event)
+	c.engine, c.release = e, b.Release
+	return nil
+}
+
+func (c *carrying) close() {
+	if c.release != nil {
+		c.release()
+	}
+}
+
+// ask has the model plan within the folders that were named.
+func (c *carrying) ask(ctx context.Context, task string, targets []plan.Target) (*plan.Plan, error) {
+	if err := c.connect(ctx); err != nil {
+		return nil, err
+	}
+	e := c.engine
+	p := plan.Planner{
+		Provider: e.Provider, Model: e.Model, Window: e.Window, Counter: e.Counter, Words: e.Words, Tree: c.tree, Events: c.Events(), Seed: e.Seed,
+	}
+	var folders []string
+	for _, t := range targets {
+		folders = append(folders, t.Path)
+	}
+	return p.Ask(ctx, task, folders)
+}
+
+// carryOut shows the plan, asks for what needs consent, runs the steps, and lands
+// the whole.
+func (c *carrying) carryOut(ctx context.Context) error {
+	defer c.close()
+	c.Events().Emit(c.work.Plan.Event())
+	files := &workspace.Set{}
+	for _, s := range c.work.Plan.Steps {
+		files.Changes = append(files.Changes, workspace.Change{Path: s.File})
+	}
+	if err := c.consent(ctx, files); err != nil {
+		return err
+	}
+	if err := c.connect(ctx); err != nil {
+		return err
+	}
+	runner := &plan.Runner{
+		Engine: c.engine, Judge: c.lander, Events: c.Events(), Level: engine.Level(c.flags.level), Budget: c.flags.budget,
+		Removals: c.flags.removals, Now: c.Env.Now,
+	}
+	if !c.flags.dryRun {
+		runner.Store = c.store
+	}
+	progress := c.progress("checking the change")
+	c.lander.Events = progress
+	result, err := runner.Run(ctx, c.work)
+	progress.Close()
+	if err != nil {
+		return c.stopped(err, result)
+	}
+	changes, err := c.changes(result.Trial)
+	if err != nil {
+		return err
+	}
+	if err := c.show(result.Trial, changes); err != nil {
+		return err
+	}
+	if !result.Trial.Verdict.Land {
+		return c.stopped(land.Refusal(result.Trial.Verdict), result)
+	}
+	receipt, err := c.land(ctx, result.Trial, c.work.Title(), changes.Files)
+	if err != nil || receipt == nil {
+		return err
+	}
+	return c.store.Remove(c.work.ID)
+}
+
+// stopped keeps what a plan came to that did not land, and says how to go on.
+func (c *carrying) stopped(err error, result *plan.Result) error {
+	set := result.Rejected
+	if set == nil && result.Trial != nil {
+		set = result.Trial.Set
+	}
+	if fault.KindOf(err) == fault.Refused && set != nil {
+		diff, failed := c.diff(set)
+		if failed != nil {
+			return errors.Join(err, failed)
+		}
+		err = c.refused(err, diff)
+	}
+	if c.flags.dryRun || c.work.Done == 0 {
+		return err
+	}
+	c.Events().Emit(event.Note{Level: "info", Text: fmt.Sprintf(
+		"%d of %d steps are done and kept; to go on: cf %s --continue", c.work.Done, len(c.work.Plan.Steps), c.verb)})
+	return err
+}

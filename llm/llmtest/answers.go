@@ -1,0 +1,54 @@
+package llmtest
+
+import (
+	"strings"
+	"sync"
+)
+
+// Hang as an answer's text keeps the connection open and silent, after a word,
+// until the client leaves.
+const Hang = "<hang>"
+
+// Answer is a reply that a test has written.
+type Answer struct {
+	When string // it answers prompts that hold this text; "" means any
+	Text string
+}
+
+// Answers is a sound server whose replies a test has written. Of the answers to a
+// prompt the first is given at the first call for it, the second at the second,
+// and the last one from then on. It is no fault of Faults.
+func Answers(list ...Answer) Fault {
+	var mu sync.Mutex
+	given := map[int]bool{}
+	next := func(prompt string) string {
+		mu.Lock()
+		defer mu.Unlock()
+		last := -1
+		for i, a := range list {
+			if !strings.Contains(prompt, a.When) {
+				continue
+			}
+			if last = i; !given[i] {
+				break
+			}
+		}
+		if last < 0 {
+			return "I have no answer to that."
+		}
+		given[last] = true
+		return list[last].Text
+	}
+	return Fault{
+		Name: "answers", Doc: "answers what the test wrote", Want: Outcome{Codes: ok},
+		serve: func(x *exchange) {
+			text := next(x.prompt)
+			if text == Hang {
+				x.send(x.text("One"))
+				x.hang()
+				return
+			}
+			x.reply(words(text)...)
+		},
+	}
+}
