@@ -17,6 +17,7 @@ const filesMost = 16384
 // Go reserve far more than they use. Memory is watched instead (watcher).
 func (p *policy) limit() error {
 	cpu := uint64((p.Limits.CPU + time.Second - 1) / time.Second)
+	tasks := p.tasks() // once: it counts what runs now, and the soft limit may not be above the hard one
 	set := []struct {
 		what       int
 		soft, hard uint64
@@ -27,7 +28,7 @@ func (p *policy) limit() error {
 		// root; 1 stops both kinds (do_coredump, fs/coredump.c).
 		{unix.RLIMIT_CORE, 1, 1},
 		{unix.RLIMIT_NOFILE, filesMost, filesMost},
-		{unix.RLIMIT_NPROC, p.tasks(), p.tasks()},
+		{unix.RLIMIT_NPROC, tasks, tasks},
 	}
 	for _, l := range set {
 		var now unix.Rlimit

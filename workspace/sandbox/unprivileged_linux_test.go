@@ -30,7 +30,7 @@ func asNobody(t *testing.T, tests string) {
 	must(t, os.Mkdir(tmp, 0o700))
 	must(t, os.Chown(tmp, nobody, nobody))
 	must(t, os.Chmod(dir, 0o755))
-	cmd := exec.Command(program, "-test.run", tests, "-test.v", "-test.timeout=4m")
+	cmd := exec.Command(program, "-test.run", tests, "-test.v", "-test.timeout=15m")
 	cmd.Dir = tmp
 	cmd.Env = []string{"HOME=" + tmp, "TMPDIR=" + tmp, "PATH=/usr/local/go/bin:/usr/local/bin:/usr/bin:/bin"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
