@@ -27,12 +27,14 @@ type ListOptions struct {
 	Under      string // folder to start at; "" is the root. It is entered even where a rule says to pass over it
 	FilesMax   int    // most files listed; 0 means FilesMax
 	EntriesMax int    // most entries looked at; 0 means EntriesMax
+	Stamps     bool   // fill File.Stamp
 }
 
 // File is a regular file of a listing.
 type File struct {
-	Path string
-	Size int64 // bytes
+	Path  string
+	Size  int64 // bytes
+	Stamp Stamp // zero unless ListOptions asks for it
 }
 
 // Skip is something that a walk passed over.
@@ -62,7 +64,7 @@ type Listing struct {
 func (t *Tree) List(ctx context.Context, o ListOptions) (*Listing, error) {
 	w := &walk{
 		tree: t, ctx: ctx, out: &Listing{},
-		files: cmp.Or(o.FilesMax, FilesMax), entries: cmp.Or(o.EntriesMax, EntriesMax),
+		files: cmp.Or(o.FilesMax, FilesMax), entries: cmp.Or(o.EntriesMax, EntriesMax), stamps: o.Stamps,
 	}
 	under := path.Clean(cmp.Or(o.Under, "."))
 	if t.Kind(under) != "folder" {
@@ -84,6 +86,7 @@ type walk struct {
 	ctx            context.Context
 	out            *Listing
 	files, entries int
+	stamps         bool
 }
 
 // above returns the rules of the folders from the root down to under,
@@ -181,7 +184,11 @@ func (w *walk) add(rel string, e fs.DirEntry) {
 	if err != nil { // gone since the folder was read
 		return
 	}
-	w.out.Files = append(w.out.Files, File{Path: rel, Size: info.Size()})
+	f := File{Path: rel, Size: info.Size()}
+	if w.stamps {
+		f.Stamp = stampOf(info)
+	}
+	w.out.Files = append(w.out.Files, f)
 }
 
 func (w *walk) skip(dir, why string) {
