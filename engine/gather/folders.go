@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bitactor/cf/engine/terms"
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/workspace"
 )
@@ -78,7 +79,7 @@ func (g *gatherer) folder(f folder, share int, named *named) error {
 // folderOrder returns the folder's files: main documents, those nearest to the
 // task, the others by path.
 func (g *gatherer) folderOrder(f folder, l *workspace.Listing, text string) ([]string, error) {
-	w := wanted{terms: terms(text)}
+	w := wanted{terms: terms.Of(text)}
 	var near []string
 	if len(w.terms) > 0 {
 		r, err := g.search(f.tree, l.Files, w)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/bitactor/cf/engine/terms"
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/workspace"
 )
@@ -49,7 +50,7 @@ var bareNames = map[string]bool{
 // there is reported absent; one that stands for many files brings in the
 // samesMax nearest to the root.
 func (g *gatherer) mentions(text string) wanted {
-	w := wanted{terms: terms(text)}
+	w := wanted{terms: terms.Of(text)}
 	text = links().ReplaceAllString(text, " ")
 	var names []string
 	for _, word := range words().FindAllString(text, -1) {

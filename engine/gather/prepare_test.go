@@ -68,14 +68,6 @@ func TestAllot(t *testing.T) {
 	})
 }
 
-func TestTerms(t *testing.T) {
-	got := terms("Make the HTTPServer's supervision_trees, gen_servers and BitActor Größe; supervision!")
-	want := []string{"httpserver", "supervision", "tree", "gen", "server", "bit", "actor", "größe"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func TestSectionEnd(t *testing.T) {
 	d := prepare("a.md", File, "a.md", strings.Repeat("text text text\n", 40)+"# Next\nmore\nmore\n"+strings.Repeat("x\n", 500))
 	p, ok := fit(d, 185, count)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bitactor/cf/engine/terms"
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/workspace"
@@ -27,12 +28,10 @@ const (
 )
 
 // BM25's usual constants (Robertson and Zaragoza 2009, "The Probabilistic
-// Relevance Framework: BM25 and Beyond", section 3.2.2), and the weight of a
-// word in the path over one in the text.
+// Relevance Framework: BM25 and Beyond", section 3.2.2).
 const (
-	bm25K1     = 1.2
-	bm25B      = 0.75
-	pathWeight = 4
+	bm25K1 = 1.2
+	bm25B  = 0.75
 )
 
 // ranking is what a search found.
@@ -60,7 +59,7 @@ func (g *gatherer) rank(w wanted) (ranking, error) {
 func (g *gatherer) search(tree *workspace.Tree, files []workspace.File, w wanted) (ranking, error) {
 	order, passed := searchable(files, w)
 	symbols := newDefinitions(w.symbols)
-	counter := newCounter(w.terms)
+	counter := terms.NewCounter(w.terms)
 	buf := make([]byte, searchHeadBytes)
 	var found []candidate
 	budget, total := searchBytesMax, 0
@@ -79,7 +78,7 @@ func (g *gatherer) search(tree *workspace.Tree, files []workspace.File, w wanted
 		}
 		budget -= n
 		c := candidate{path: rel}
-		c.hits, c.length = counter.count(rel, buf[:n])
+		c.hits, c.length = counter.Count(rel, buf[:n])
 		total += c.length
 		if c.hits != nil {
 			found = append(found, c)

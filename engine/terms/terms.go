@@ -1,4 +1,9 @@
-package gather
+// Package terms takes texts apart into the words by which they are compared:
+// what a task says, and what identifiers are made of.
+//
+// It must never depend on anything but the text: equal texts have equal terms in
+// equal order.
+package terms
 
 import (
 	"math"
@@ -8,8 +13,8 @@ import (
 	"unicode"
 )
 
-// termsMax bounds the words of a task that are searched for.
-const termsMax = 64
+// Max bounds the terms of one text.
+const Max = 64
 
 // stopWords carry no subject: English function words, and the verbs and nouns
 // that every request to a programmer holds.
@@ -24,16 +29,16 @@ var stopWords = sync.OnceValue(func() map[string]bool {
 	return m
 })
 
-// terms returns the words of text as they are searched for: identifiers split
+// Of returns the words of text as they are searched for: identifiers split
 // at underscores, dashes and inner capitals, in lower case, without a plural
-// "s", without stop words, each once, in order.
-func terms(text string) []string {
+// "s", without stop words, each once, in order; at most Max.
+func Of(text string) []string {
 	var all []string
 	var word []rune
 	flush := func() {
 		t := stem(strings.ToLower(string(word)))
 		word = word[:0]
-		if len(t) >= 3 && !stopWords()[t] && len(all) < termsMax && !slices.Contains(all, t) {
+		if len(t) >= 3 && !stopWords()[t] && len(all) < Max && !slices.Contains(all, t) {
 			all = append(all, t)
 		}
 	}
@@ -61,25 +66,30 @@ func stem(w string) string {
 	return w
 }
 
-// counter counts the terms in texts, without an allocation for each word.
-type counter struct {
+// Counter counts terms in texts, without an allocation for each word. It is not
+// safe for concurrent use.
+type Counter struct {
 	index map[string]int
 	word  []byte
 	hits  []uint16
 	any   bool
 }
 
-func newCounter(terms []string) *counter {
-	c := &counter{index: map[string]int{}, word: make([]byte, 0, 64)}
+// pathWeight is the weight of a word in a path over one in a text.
+const pathWeight = 4
+
+// NewCounter returns a Counter of terms as Of gives them.
+func NewCounter(terms []string) *Counter {
+	c := &Counter{index: map[string]int{}, word: make([]byte, 0, 64)}
 	for i, t := range terms {
 		c.index[t] = i
 	}
 	return c
 }
 
-// count returns the hits of each term in the path and the text, nil for none,
-// and the length of the text in words.
-func (c *counter) count(name string, text []byte) (hits []uint16, length int) {
+// Count returns the hits of each term in the path, where one counts pathWeight
+// times, and in the text, nil for none, and the length of the text in words.
+func (c *Counter) Count(name string, text []byte) (hits []uint16, length int) {
 	c.hits, c.any = make([]uint16, len(c.index)), false
 	c.scan([]byte(name), pathWeight)
 	length = c.scan(text, 1)
@@ -89,7 +99,7 @@ func (c *counter) count(name string, text []byte) (hits []uint16, length int) {
 	return c.hits, length
 }
 
-func (c *counter) scan(text []byte, weight uint16) (length int) {
+func (c *Counter) scan(text []byte, weight uint16) (length int) {
 	var last byte
 	for _, b := range text {
 		upper := b >= 'A' && b <= 'Z'
@@ -109,7 +119,7 @@ func (c *counter) scan(text []byte, weight uint16) (length int) {
 	return length + c.flush(weight)
 }
 
-func (c *counter) flush(weight uint16) int {
+func (c *Counter) flush(weight uint16) int {
 	w := c.word
 	c.word = c.word[:0]
 	if len(w) == 0 {
