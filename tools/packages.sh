@@ -1,19 +1,51 @@
 #!/usr/bin/env bash
-# packages.sh PACKAGE ...: gets the Debian packages whose programs the tests
-# drive, where they are missing: with root's rights where this user has them
-# without a password, else unpacked into a folder of the tests' own, which
-# with-server.sh puts on the PATH. Where neither can be done it says which tests
-# are skipped.
+# packages.sh: gets the Debian packages whose programs the tests drive, where
+# they are missing: with root's rights where this user has them without a
+# password; else those that can be are unpacked into a folder of the tests' own,
+# which with-server.sh puts on the PATH. It says which can't be had: the tests
+# that need them are skipped, or fail where CF_TEST_REQUIRE is set, as in CI.
 set -euo pipefail
 
-declare -A program=([tmux]=tmux [iproute2]=ip)
+# PACKAGE PROOF: a program on the PATH, or a file (a pattern), that shows that
+# the package, or the same from another source, is there.
+needed='
+git                 git
+bubblewrap          bwrap
+tmux                tmux
+iproute2            ip
+gcc                 gcc
+clang               clang
+clang-format        clang-format
+libclang-rt-14-dev  /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.asan-*
+shellcheck          shellcheck
+python3             /usr/bin/python3
+python3-pytest      /usr/lib/python3/dist-packages/pytest/__init__.py
+python3-pyflakes    /usr/lib/python3/dist-packages/pyflakes/__init__.py
+nodejs              node
+node-typescript     tsc
+cargo               cargo
+rustfmt             rustfmt
+erlang-base         escript
+erlang-dev          /usr/lib/erlang/usr/include/erl_nif.h
+erlang-eunit        /usr/lib/erlang/lib/eunit-*
+erlang-tools        /usr/lib/erlang/lib/tools-*
+erlang-parsetools   /usr/lib/erlang/lib/parsetools-*
+erlang-syntax-tools /usr/lib/erlang/lib/syntax_tools-*
+elixir              mix
+'
 own=${CF_TEST_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/cf-test}/tools
-PATH=$PATH:$own/bin
-missing=()
-for package in "$@"; do
-  command -v "${program[$package]}" >/dev/null || missing+=("$package")
-done
-[ ${#missing[@]} -gt 0 ] || exit 0
+PATH=$PATH:/usr/sbin:/sbin:$own/bin
+
+# missing prints the packages of which there is no sign.
+missing() {
+  while read -r package proof; do
+    case $proof in
+      '') ;;
+      /*) compgen -G "$proof" >/dev/null || echo "$package" ;;
+      *) command -v "$proof" >/dev/null || echo "$package" ;;
+    esac
+  done <<<"$needed"
+}
 
 # unpack gets packages and what they depend on, and makes a wrapper of each
 # program that finds its libraries.
@@ -26,21 +58,41 @@ unpack() {
   for deb in "$own"/archives/*.deb; do dpkg -x "$deb" "$own/root" || return; done
   library=$(dirname "$(find "$own/root" -name '*.so*' -print -quit)")
   for package in "$@"; do
-    name=${program[$package]}
+    name=${movable[$package]}
     printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$library" \
       "$(find "$own/root" -path "*bin/$name" -print -quit)" >"$own/bin/$name"
     chmod +x "$own/bin/$name"
   done
 }
 
+# The programs that run from any folder: most know where they are installed.
+declare -A movable=([tmux]=tmux [iproute2]=ip)
+
+mapfile -t wanted < <(missing)
+[ ${#wanted[@]} -gt 0 ] || exit 0
 sudo=
 [ "$(id -u)" = 0 ] || sudo="sudo -n"
+install() {
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@" >/dev/null
+}
+
+mapfile -t wanted < <(missing)
+[ ${#wanted[@]} -gt 0 ] || exit 0
 if command -v apt-get >/dev/null && $sudo true 2>/dev/null; then
-  echo "installing for the tests: ${missing[*]}"
+  echo "installing for the tests: ${wanted[*]}"
   $sudo apt-get update -q >/dev/null
-  DEBIAN_FRONTEND=noninteractive $sudo apt-get install -qy --no-install-recommends "${missing[@]}" >/dev/null
-elif command -v apt-get >/dev/null && command -v dpkg >/dev/null && unpack "${missing[@]}"; then
-  echo "unpacked for the tests, into $own: ${missing[*]}"
+  # One that this release does not have must not keep the others away.
+  install "${wanted[@]}" || for package in "${wanted[@]}"; do install "$package" || true; done
+elif command -v apt-get >/dev/null && command -v dpkg >/dev/null; then
+  for package in "${wanted[@]}"; do
+    [ -n "${movable[$package]:-}" ] && unpack "$package" && echo "unpacked for the tests, into $own: $package"
+  done
+fi
+mapfile -t wanted < <(missing)
+[ ${#wanted[@]} -gt 0 ] || exit 0
+echo "missing: ${wanted[*]}" >&2
+if [ -n "${CF_TEST_REQUIRE:-}" ]; then
+  echo "tests that need them will fail, as CF_TEST_REQUIRE is set" >&2
 else
-  echo "not installed, so some tests are skipped: ${missing[*]}" >&2
+  echo "tests that need them are skipped" >&2
 fi

@@ -21,5 +21,5 @@ program=$(sed -n 's/.*"binary": *"\([^"]*\)".*/\1/p' "$XDG_STATE_HOME/cf/server/
 [ -n "$url" ] || { echo "with-server.sh: cf setup named no server: $state" >&2; exit 1; }
 
 unset CF_HOST OLLAMA_MODELS
-export CF_TEST_OLLAMA=$url CF_TEST_OLLAMA_BINARY=$program CF_TEST_REQUIRE=1 OLLAMA_HOST=$url
+export CF_TEST_OLLAMA=$url CF_TEST_OLLAMA_BINARY=$program OLLAMA_HOST=$url
 "$@"
