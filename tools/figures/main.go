@@ -16,6 +16,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/bitactor/cf/tools/report"
 )
 
 // suite measures some figures with the cf at path.
@@ -47,9 +49,9 @@ func main() {
 	}
 	figures, err := run(*cf)
 	if err == nil {
-		print(figures)
+		report.Print(figures)
 		if *out != "" {
-			err = record(*out, flag.Arg(0), figures)
+			err = report.Record(*out, target(flag.Arg(0)), figures)
 		}
 	}
 	if err != nil {

@@ -80,8 +80,8 @@ func measureStream(cf string) ([]figure, error) {
 	conditions := fmt.Sprintf("`cf ask` against curl with the body that cf sends, %d pairs in turn, about %d tokens, prompt in the server's cache", streamRuns, pieces)
 	speed, delay := spreadOf(ratio), spreadOf(later)
 	return []figure{
-		{"tokens per second", "at least 0.98 of a bare curl", speed.in("x", 3), speed.median >= 0.98, conditions},
-		{"first token", "at most 20 ms later than a bare curl", delay.in("ms later", 1), delay.median <= 20, conditions + "; from the start of the process"},
+		{Name: "tokens per second", Goal: "at least 0.98 of a bare curl", Measured: speed.in("x", 3), Pass: speed.median >= 0.98, Conditions: conditions},
+		{Name: "first token", Goal: "at most 20 ms later than a bare curl", Measured: delay.in("ms later", 1), Pass: delay.median <= 20, Conditions: conditions + "; from the start of the process"},
 	}, nil
 }
 
