@@ -46,7 +46,7 @@ install: ## install cf into go's bin folder
 lint: ## formatting, vet and golangci-lint
 	@test -z "$$(gofmt -l $(GOFILES))" || { echo "not formatted:"; gofmt -l $(GOFILES); exit 1; }
 	go vet ./...
-	cd tools && go vet ./demo ./figures ./guide ./witness
+	cd tools && go vet ./demo ./figures ./guide ./report ./solve ./witness
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
 
 race: build ## the tests that need no model, under the race detector
@@ -81,6 +81,14 @@ bench-stage: build ## staging 5,000 files, and a start in the sandbox
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md stage
 bench-syntax: build ## parse of 1,000 lines per language, and the memory of parsing
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md syntax
+
+# MODEL is any model of the server that OLLAMA_HOST names; without one a private
+# server runs the small model that a package carries. TASKS and ARMS choose some.
+.PHONY: solve
+MODEL ?= $(TEST_MODEL)
+solve: build ## tasks that MODEL solves: raw, through aider, through cf (TASKS="go/ c/" ARMS="raw high")
+	@$(if $(OLLAMA_HOST),,tools/with-server.sh $(CF)) go -C tools run ./solve -cf $(CF) -model $(MODEL) -only "$(TASKS)" -arms "$(ARMS)" \
+	  -doc $(CURDIR)/docs/solve.md -figures $(CURDIR)/docs/figures.md
 
 include core/core.mk
 

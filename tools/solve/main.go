@@ -1,0 +1,260 @@
+// Command solve measures how many of the tasks of testdata/tasks a model solves:
+// by one raw shot, by eight of which the visible tests pick one, through aider,
+// and through cf at each level. Hidden tests decide.
+//
+//	solve -cf bin/cf -model NAME [-only PATTERNS] [-arms ARMS] [-home FOLDER] [-doc FILE] [-figures FILE]
+//
+// Every run is a line of FOLDER/results/MODEL.jsonl; what is there is not run
+// again, so that an ended measurement goes on where it was. docs/solve.md
+// describes the tasks and the arms.
+package main
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bitactor/cf/tools/report"
+)
+
+// arm works on a task in a project's folder; note is what it said.
+type arm func(ctx context.Context, t *task, dir string) (note string, err error)
+
+// levels of cf, and the parts of its way that it can be run without; an arm
+// "high-mends" is cf high without mends.
+var (
+	levels = []string{"normal", "high", "hyper"}
+	parts  = []string{"layout", "mends", "examples", "samples", "repair"}
+)
+
+const standardArms = "raw raw8 aider normal high hyper"
+
+// bench is what all arms share.
+type bench struct {
+	cf    string
+	model string
+	meter *meter
+	judge *judge
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "solve:", err)
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	cf, model, server, tasks, home, doc, figures string
+	only, arms                                   []string
+	count                                        bool
+}
+
+func parse() (options, error) {
+	var o options
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return o, err
+	}
+	var only, arms string
+	flag.StringVar(&o.cf, "cf", "", "the cf program to measure")
+	flag.StringVar(&o.model, "model", "", "model, as the server names it")
+	flag.StringVar(&o.server, "server", cmp.Or(os.Getenv("OLLAMA_HOST"), "http://127.0.0.1:11434"), "URL of the Ollama server")
+	flag.StringVar(&o.tasks, "tasks", "../testdata/tasks", "folder of the tasks")
+	flag.StringVar(&only, "only", "", "run tasks whose name (language/name) holds one of these words")
+	flag.StringVar(&arms, "arms", "", "arms to run, in this order; none: "+standardArms)
+	flag.StringVar(&o.home, "home", filepath.Join(cache, "cf-solve"), "folder for results, caches and aider")
+	flag.StringVar(&o.doc, "doc", "", "Markdown file that gets the tables of the model")
+	flag.StringVar(&o.figures, "figures", "", "Markdown file that gets the goals")
+	flag.BoolVar(&o.count, "count", false, "run nothing, count what is there")
+	flag.Parse()
+	o.only, o.arms = strings.Fields(only), strings.Fields(cmp.Or(arms, standardArms))
+	if flag.NArg() > 0 || o.model == "" || o.cf == "" && !o.count {
+		return o, fmt.Errorf("usage: solve -cf PROGRAM -model NAME; see solve -help")
+	}
+	if !strings.Contains(o.server, "://") {
+		o.server = "http://" + o.server
+	}
+	for _, name := range o.arms {
+		level, part, ablated := strings.Cut(name, "-")
+		if !slices.Contains(strings.Fields(standardArms), level) || ablated && (!slices.Contains(levels, level) || !slices.Contains(parts, part)) {
+			return o, fmt.Errorf("no arm is called %q", name)
+		}
+	}
+	o.cf, err = filepath.Abs(o.cf)
+	return o, err
+}
+
+func run(ctx context.Context) error {
+	o, err := parse()
+	if err != nil {
+		return err
+	}
+	tasks, err := loadTasks(o.tasks, o.only)
+	if err != nil {
+		return err
+	}
+	r, err := openResults(filepath.Join(o.home, "results"), o.model)
+	if err != nil {
+		return err
+	}
+	if !o.count {
+		if err := measure(ctx, o, tasks, r); err != nil {
+			return err
+		}
+	}
+	return tell(o, r)
+}
+
+// tell prints and writes what is there for the model, on all tasks.
+func tell(o options, r *results) error {
+	tasks, err := loadTasks(o.tasks, nil)
+	if err != nil {
+		return err
+	}
+	text := table(r, strings.Fields(standardArms), tasks) + ablation(r, tasks)
+	fmt.Printf("\n%s\n", text)
+	report.Print(figures(r, o.model, tasks))
+	if o.doc != "" {
+		if err := document(o.doc, o.model, text); err != nil {
+			return err
+		}
+	}
+	if o.figures == "" {
+		return nil
+	}
+	return recordAll(o, tasks)
+}
+
+// recordAll writes the goals of every model that was measured: they stand in one
+// section.
+func recordAll(o options, tasks []*task) error {
+	models, err := measured(filepath.Join(o.home, "results"))
+	if err != nil {
+		return err
+	}
+	var all []report.Figure
+	for _, model := range models {
+		r, err := openResults(filepath.Join(o.home, "results"), model)
+		if err != nil {
+			return err
+		}
+		all = append(all, figures(r, model, tasks)...)
+	}
+	return report.Record(o.figures, "solve", all)
+}
+
+// measure runs every arm on every task that has no record.
+func measure(ctx context.Context, o options, tasks []*task, r *results) error {
+	j, err := newJudge(o.home, true)
+	if err != nil {
+		return err
+	}
+	m, err := newMeter(o.server)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	b := &bench{cf: o.cf, model: o.model, meter: m, judge: j}
+	for _, name := range o.arms {
+		a, err := b.arm(name)
+		if err != nil {
+			fmt.Printf("%s is left out: %v\n", name, err)
+			continue
+		}
+		for _, t := range tasks {
+			if r.has(name, t) {
+				continue
+			}
+			rec := b.one(ctx, a, t)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			rec.Arm = name
+			if err := r.add(rec); err != nil {
+				return err
+			}
+			fmt.Printf("%-14s %-24s %-9s %6d + %5d tokens %6.1f s  %s\n", name, t.Name, rec.verdict(), rec.Prompt, rec.Completion, rec.Seconds, oneLine(rec.Error))
+		}
+	}
+	return nil
+}
+
+// arm returns an arm by name.
+func (b *bench) arm(name string) (arm, error) {
+	switch name {
+	case "raw":
+		return b.raw(1), nil
+	case "raw8":
+		return b.raw(rawShots), nil
+	case "aider":
+		program, err := b.aiderProgram()
+		return b.aider(program), err
+	}
+	level, part, _ := strings.Cut(name, "-")
+	return b.implement(level, part), nil
+}
+
+// one runs an arm on a task and judges what it left.
+func (b *bench) one(ctx context.Context, a arm, t *task) record {
+	rec := record{Model: b.model, Task: t.Name, Kind: t.Kind, Content: t.content()}
+	fail := func(err error) record {
+		rec.Error = err.Error()
+		return rec
+	}
+	dir, err := os.MkdirTemp(b.judge.folder, "project-")
+	if err != nil {
+		return fail(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := t.write(dir); err != nil {
+		return fail(err)
+	}
+	b.meter.take()
+	began := time.Now()
+	rec.Note, err = a(ctx, t, dir)
+	rec.Seconds = time.Since(began).Seconds()
+	rec.usage = b.meter.take()
+	if err != nil {
+		return fail(err)
+	}
+	text, err := t.result(dir)
+	if err != nil {
+		return fail(err)
+	}
+	rec.Landed = text != t.Files[t.Path]
+	if rec.Visible, rec.Output, err = b.judge.visible(ctx, t, text); err == nil && rec.Visible {
+		rec.Solved, rec.Output, err = b.judge.hidden(ctx, t, text)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return rec
+}
+
+func (r *record) verdict() string {
+	switch {
+	case r.Error != "":
+		return "error"
+	case r.Solved:
+		return "solved"
+	case r.Landed && r.Visible:
+		return "hidden" // it fails hidden tests only
+	case r.Landed:
+		return "wrong"
+	}
+	return "refused"
+}
+
+func oneLine(text string) string {
+	return strings.Join(strings.Fields(tail(text, 200)), " ")
+}
