@@ -90,11 +90,11 @@ func (w *watched) Read(p []byte) (int, error) {
 		if !found {
 			break
 		}
-		w.line(line)
 		w.rest = rest
+		w.line(line)
 	}
 	if err != nil {
-		w.end()
+		w.end() // a reply that broke off
 	}
 	return n, err
 }
@@ -114,6 +114,7 @@ func (w *watched) line(line []byte) {
 	w.piece++
 	if l.Done {
 		w.used.Prompt, w.used.Completion = l.Prompt, l.Completion
+		w.end() // before the client sees that it has all
 	}
 }
 
@@ -125,7 +126,6 @@ func (w *watched) Close() error {
 // end counts the reply, once.
 func (w *watched) end() {
 	w.once.Do(func() {
-		w.line(w.rest)
 		if w.piece == 0 {
 			return
 		}
