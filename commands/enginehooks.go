@@ -1,0 +1,38 @@
+package commands
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/bitactor/cf/engine"
+	"github.com/bitactor/cf/engine/repomap"
+	"github.com/bitactor/cf/workspace"
+)
+
+// mapTimeMax bounds what a question waits for the map: a tree of 50,000 files is
+// read in less. What was read by then is kept, and the next question reads on.
+const mapTimeMax = 20 * time.Second
+
+// projectMap gives an engine the definitions of the project.
+type projectMap struct{ repo *repomap.Map }
+
+// openMap returns the map of a tree. Where the user has no place for caches, it is
+// made anew each time.
+func openMap(tree *workspace.Tree, cache string) projectMap {
+	if cache != "" {
+		cache = filepath.Join(cache, "map", tree.Key())
+	}
+	return projectMap{repomap.Open(tree, cache)}
+}
+
+// Map is engine.Map.
+func (p projectMap) Map(ctx context.Context, q engine.MapQuery) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, mapTimeMax)
+	defer cancel()
+	got, err := p.repo.Render(ctx, repomap.Request{Path: q.Path, Source: q.Present, Text: q.Instructions, Budget: q.Budget, Count: q.Count})
+	if err != nil {
+		return "", err
+	}
+	return got.Text, nil
+}
