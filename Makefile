@@ -59,6 +59,10 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 guide: build ## run the 65 commands of the user's guide, each with its check
 	@tools/with-server.sh $(CF) go -C tools run ./guide -cf $(CF) -testdata $(CURDIR)/testdata/guide
 
+.PHONY: record-replies
+record-replies: ## more replies for testdata/replies from MODEL at OLLAMA_HOST
+	@tools/record-replies.sh $(or $(MODEL),$(TEST_MODEL))
+
 test-packages: # the programs that tests drive, where they are missing
 	@tools/packages.sh
 

@@ -43,12 +43,15 @@ func (r *run) sample(ctx context.Context, round int, temperature float64, seed i
 		}
 		c.answers = append(c.answers, Example{q.task, answer})
 		if source, err = r.put(ctx, source, q, answer); err != nil {
-			c.Why = err.Error()
+			c.refuse(CodeNoPlace, err.Error())
 			return c, nil
 		}
 	}
 	return c, r.finish(ctx, c, source)
 }
+
+// refuse says why a reply can't be used.
+func (c *Candidate) refuse(code, why string) { c.Code, c.Why = code, why }
 
 // errEnough ends a call whose answer is there before the model stops by itself.
 var errEnough = errors.New("the answer is complete")
@@ -78,7 +81,7 @@ func (r *run) ask(ctx context.Context, c *Candidate, q question) (string, error)
 	switch {
 	case errors.Is(err, errEnough):
 	case fault.KindOf(err) == fault.Unusable && err != nil:
-		c.Why = err.Error()
+		c.refuse(fault.CodeOf(err), err.Error())
 		return "", nil
 	case err != nil:
 		return "", err
@@ -90,7 +93,7 @@ func (r *run) ask(ctx context.Context, c *Candidate, q question) (string, error)
 	c.reply = append(append([]llm.Message{}, q.messages...), llm.Message{Role: llm.Assistant, Content: text.String()})
 	found, err := reply.Extract(text.String(), want)
 	if err != nil {
-		c.Why = err.Error()
+		c.refuse(fault.CodeOf(err), err.Error())
 		return "", nil
 	}
 	return found.Code, nil
@@ -131,7 +134,7 @@ func (r *run) defined(ctx context.Context, code string, s syntax.Symbol) (string
 		return "", false
 	}
 	for _, name := range []string{s.FullName(), s.Name} {
-		if found, ok := f.Symbol(name); ok {
+		if found, ok := f.Symbol(name); ok && (!found.BodyRange.Empty() || s.BodyRange.Empty()) { // a declaration is no answer
 			return f.Text(found.Range), true
 		}
 	}
@@ -172,11 +175,11 @@ func (r *run) finish(ctx context.Context, c *Candidate, source string) error {
 	if r.target.lang != nil {
 		after, err := syntax.Parse(ctx, r.target.lang, []byte(source))
 		if err != nil {
-			c.Why = err.Error()
+			c.refuse(CodeUnreadable, err.Error())
 			return ctx.Err()
 		}
 		if found := r.guard(after); len(found) > 0 {
-			c.Why = found[0].String()
+			c.refuse(found[0].Code, found[0].String())
 			return nil
 		}
 	}
@@ -190,7 +193,8 @@ func (r *run) finish(ctx context.Context, c *Candidate, source string) error {
 
 // guard finds what a candidate leaves out.
 func (r *run) guard(after *syntax.File) []guard.Finding {
-	found := guard.Tests(r.target.file, after)
+	o := guard.Options{Removals: r.request.Removals, Named: fullNames(r.target.symbols)}
+	found := guard.Tests(r.target.file, after, o)
 	if IsTest(r.target.path) {
 		return found
 	}
@@ -198,9 +202,9 @@ func (r *run) guard(after *syntax.File) []guard.Finding {
 	// a Go package can't, before its tests have run.
 	found = slices.DeleteFunc(found, func(f guard.Finding) bool {
 		exit := f.Code == guard.CodeEarlyExit && (r.target.lang.Name() != "go" || packageClause(string(after.Source())) == "main")
-		return exit || f.Code == guard.CodeElision
+		return exit || f.Code == guard.CodeElision || f.Code == guard.CodeHidden
 	})
-	return append(found, guard.Source(r.target.file, after, guard.Options{Removals: r.request.Removals})...)
+	return append(append(found, guard.Source(r.target.file, after, o)...), r.target.stillHollow(after)...)
 }
 
 // goSiblings reads the other files of the target's Go package.

@@ -45,6 +45,13 @@ const (
 	CodeNoFile      = "no-file"       // nothing of that name, and the name tells no kind [Usage]
 )
 
+// Codes of Candidate.Code beside those of package reply, guard and llm.
+const (
+	CodeNoPlace    = "no-place"   // what it answers is no longer in the file
+	CodeUnreadable = "unreadable" // it can't be parsed at all
+	CodeNoChange   = "no-change"  // it is what stands there
+)
+
 // Judge checks a change without making it; *land.Lander is one.
 type Judge interface {
 	Try(ctx context.Context, set *workspace.Set) (*land.Trial, error)
@@ -123,6 +130,7 @@ type Candidate struct {
 	Symbols     []string      // full names of what was written anew; empty: the whole file
 	Source      string        // the whole file with the answer in it; "" if the reply could not be used
 	Why         string        // why it is no answer, or why it may not land; "" if it may
+	Code        string        // of Why, stable, where the reply could not be used: a code of package reply, guard or llm, or one of the three below
 	Did         []string      // mends
 	Trial       *land.Trial   // nil if it was not checked
 	Wrong       check.Verdict // New and NewlyFailing alone: what of the trial keeps it from passing, tests included that failed before and concern it

@@ -236,7 +236,7 @@ func fullNamesOrNil(t *target) []string {
 
 func TestHollow(t *testing.T) {
 	for path, text := range map[string]string{
-		"a.py": "def f(x):\n    \"\"\"Doc.\"\"\"\n    return x\n\n\ndef g(x):\n    raise NotImplementedError\n",
+		"a.py": "def f(x):\n    \"\"\"Doc.\"\"\"\n    return x\n\n\ndef g(x):\n    \"\"\"Not yet.\"\"\"\n    raise NotImplementedError\n",
 		"a.ex": "defmodule A do\n  def f(x), do: x\n\n  def g(_x) do\n    raise \"not implemented\"\n  end\nend\n",
 		"a.rs": "fn f() -> i32 { 1 }\n\nfn g() -> i32 {\n    to" + "do!()\n}\n",
 		"a.ts": "function f(): number { return 1; }\n\nfunction g(): number {\n  throw new Error('not implemented');\n}\n",

@@ -172,7 +172,8 @@ func (r *run) check(ctx context.Context, c *Candidate) error {
 		return nil
 	}
 	if c.Source == r.target.present && r.target.exists {
-		c.Source, c.Why = "", "it changes nothing"
+		c.Source = ""
+		c.refuse(CodeNoChange, "it changes nothing")
 		return nil
 	}
 	r.seen[c.Source] = len(r.out.Candidates)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/bitactor/cf/check"
+	"github.com/bitactor/cf/engine/guard"
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/syntax"
 )
@@ -220,11 +221,42 @@ func (t *target) hollow() []syntax.Symbol {
 	return outermost(out)
 }
 
-// body returns a symbol's body without its comments.
+// stillHollow finds functions of a new version that are not written: those that
+// were asked for, those that had a body, and new ones that say so. An empty body
+// of a new function may be meant.
+func (t *target) stillHollow(after *syntax.File) []guard.Finding {
+	was := map[string]bool{} // full name -> it had a body
+	if t.file != nil {
+		for _, s := range t.file.Symbols() {
+			was[s.FullName()] = true
+		}
+		for _, s := range t.hollow() {
+			was[s.FullName()] = false
+		}
+	}
+	asked := fullNames(t.symbols)
+	next := &target{file: after}
+	var found []guard.Finding
+	for _, s := range next.hollow() {
+		written, known := was[s.FullName()]
+		body := next.body(s)
+		if written || slices.Contains(asked, s.FullName()) || !known && body != "pass" && body != "..." {
+			found = append(found, guard.Finding{Code: guard.CodeElision, Line: s.Line, What: s.FullName() + " is not written"})
+		}
+	}
+	return found
+}
+
+// body returns a symbol's body without its comments, and without the string that
+// documents it, as Python has it.
 func (t *target) body(s syntax.Symbol) string {
 	text := []byte(t.file.Text(s.BodyRange))
+	first := s.BodyRange.End - len(strings.TrimLeft(string(text), " \t\r\n"))
 	for _, r := range t.file.Regions() {
-		if r.Kind == syntax.Comment && r.Range.Start >= s.BodyRange.Start && r.Range.End <= s.BodyRange.End {
+		if r.Range.Start < s.BodyRange.Start || r.Range.End > s.BodyRange.End {
+			continue
+		}
+		if r.Kind == syntax.Comment || r.Range.Start == first && r.Range.End < s.BodyRange.End {
 			for i := r.Range.Start; i < r.Range.End; i++ {
 				text[i-s.BodyRange.Start] = ' '
 			}

@@ -19,6 +19,8 @@ var remarks = []*regexp.Regexp{
 	regexp.MustCompile(`\b(omitted|elided|left out|truncated|shortened) for (brevity|clarity|simplicity|space)\b`),
 	regexp.MustCompile(`^\W*(same as (before|above)|(remains? |stays? |is )?unchanged|no changes?( needed| required| here)*|as before)\W*$`),
 	regexp.MustCompile(`\b(your|add|put|insert|write|place) (your |the |actual )?(\w+ )?(code|implementation|logic) (goes |should go |comes )?here\b`),
+	regexp.MustCompile(`^\W*(\.\.\.|…).*(\.\.\.|…)\W*$`),
+	regexp.MustCompile(`\b(your |the |actual |\w+ )?(code|implementation|logic) (goes|comes|belongs) here\b`),
 	regexp.MustCompile(`^\W*(to` + `do|fix` + `me)\b\W*(implement|add|fill|complete|finish|write|handle)\b`),
 	regexp.MustCompile(`^\W*(implementation|code|logic) (goes |comes |omitted|here)`),
 	regexp.MustCompile(`^\W*(to be|not( yet)?) implemented\b`),

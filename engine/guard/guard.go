@@ -19,13 +19,17 @@ import (
 
 // Codes of findings. Stable: the list may only grow.
 const (
-	CodeElision    = "elision"          // a remark stands where code should
-	CodeShrunk     = "shrunk"           // less than half of the file is left
-	CodeLostSymbol = "lost-symbol"      // a definition that others may use is gone
-	CodeLostTest   = "lost-test"        // a test is gone
-	CodeNewSkip    = "test-skipped"     // a mark keeps tests from running
-	CodeEarlyExit  = "early-exit"       // a test program that ends with success by itself
-	CodeAssertions = "fewer-assertions" // a test checks less than it did
+	CodeElision     = "elision"          // a remark stands where code should
+	CodeShrunk      = "shrunk"           // less than half of the file is left
+	CodeLostSymbol  = "lost-symbol"      // a definition that others may use is gone
+	CodeLostTest    = "lost-test"        // a test is gone
+	CodeNewSkip     = "test-skipped"     // a mark keeps tests from running
+	CodeEarlyExit   = "early-exit"       // a test program that ends with success by itself
+	CodeAssertions  = "fewer-assertions" // a test checks less than it did
+	CodeCases       = "fewer-cases"      // a test names fewer values than it did
+	CodeChangedTest = "test-changed"     // a test that nobody asked for by its name is another
+	CodeWeakTest    = "weak-test"        // a test can't fail any more
+	CodeHidden      = "hidden-text"      // characters that a reader does not see
 )
 
 // Finding is one reason against a new version.
@@ -40,13 +44,15 @@ func (f Finding) String() string { return fmt.Sprintf("%s: line %d: %s", f.Code,
 
 // Options says what the user allowed.
 type Options struct {
-	Removals bool // --allow-removals: symbols may go and the file may shrink
+	Removals bool     // --allow-removals: symbols may go, the file may shrink, tests may change
+	Named    []string // full names of the tests that the user asked for
 }
 
 // Source is what Compare finds in code that is no test: remarks in place of
-// code, symbols that are gone, a file that shrank. before is nil for a new file.
+// code, text that can't be seen, symbols that are gone, a file that shrank. before
+// is nil for a new file.
 func Source(before, after *syntax.File, o Options) []Finding {
-	found := elisions(before, after)
+	found := append(elisions(before, after), hidden(before, after)...)
 	if before == nil || o.Removals {
 		return found
 	}

@@ -111,11 +111,18 @@ func TestTests(t *testing.T) {
 		"in a comment":   {"\t\tt.Fatal(2)\n", "\t\t// t.Fatal(2)\n", "fewer-assertions"},
 		"elided":         {"\t\tt.Fatal(2)\n", "\t\tt.Fatal(2)\n\t\t// ... rest of the tests ...\n", "elision"},
 		"a string stays": {"t.Error(1)", "t.Error(\"os.Exit(0)\")", ""},
+		"main runs none": {"os.Exit(m.Run())", "_ = m", "early-exit"},
+		"fewer values":   {"F() != 2", "F() != F()", "fewer-cases"},
+		"with itself":    {"F() != 1", "F() != F() && 1 == 1", "weak-test"},
+		"never holds":    {"if F() != 1", "if false && F() != 1", "weak-test"},
+		"returns":        {"\tif F() != 1", "\treturn\n\tif F() != 1", "weak-test"},
+		"recovers":       {"\tif F() != 1", "\tdefer func() { recover() }()\n\tif F() != 1", "weak-test"},
+		"other value":    {"F() != 1", "F() != 3", ""},
 		"build tag":      {"package a\n", "//go:build never\n\npackage a\n", "test-skipped"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			after := strings.Replace(before, test.from, test.to, 1)
-			found := Tests(parse(t, "a_test.go", before), parse(t, "a_test.go", after))
+			found := Tests(parse(t, "a_test.go", before), parse(t, "a_test.go", after), Options{Named: []string{"TestF"}})
 			if got := codes(found); got != test.want {
 				t.Errorf("got %v, want %s", found, test.want)
 			}
@@ -138,9 +145,55 @@ func TestTestsInOtherLanguages(t *testing.T) {
 			"test.skip('adds', () => { expect(f()).toBe(1); });\nprocess.exit(0);\n", "test-skipped early-exit",
 		},
 	} {
-		found := Tests(parse(t, path, test.before), parse(t, path, test.after))
+		found := Tests(parse(t, path, test.before), parse(t, path, test.after), Options{Removals: true})
 		if got := codes(found); got != test.want {
 			t.Errorf("%s: got %v, want %s", path, found, test.want)
 		}
+	}
+}
+
+// A test that nobody named stays as it is, but for its comments and its form.
+func TestTestsThatNobodyNamed(t *testing.T) {
+	const before = "package a\n\nfunc TestF(t *testing.T) {\n\tif F() != 1 {\n\t\tt.Error(1)\n\t}\n}\n"
+	for name, test := range map[string]struct {
+		after, want string
+		options     Options
+	}{
+		"same":         {before, "", Options{}},
+		"another test": {before + "\nfunc TestG(t *testing.T) {\n\tt.Error(F())\n}\n", "", Options{}},
+		"its form":     {strings.Replace(before, "\tif F() != 1 {", "\t// one\n\n\tif   F() != 1 {", 1), "", Options{}},
+		"a value":      {strings.Replace(before, "F() != 1", "F() != 2", 1), "test-changed", Options{}},
+		"a string":     {strings.Replace(before, "t.Error(1)", "t.Error(\"1\")", 1), "test-changed", Options{}},
+		"named":        {strings.Replace(before, "F() != 1", "F() != 2", 1), "", Options{Named: []string{"TestF"}}},
+		"allowed":      {strings.Replace(before, "F() != 1", "F() != 2", 1), "", Options{Removals: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := Tests(parse(t, "a_test.go", before), parse(t, "a_test.go", test.after), test.options)
+			if got := codes(found); got != test.want {
+				t.Errorf("got %v, want %s", found, test.want)
+			}
+		})
+	}
+	was := "def test_a():\n    if x:\n        assert f() == 1\n    assert g()\n"
+	if found := Tests(parse(t, "test_a.py", was), parse(t, "test_a.py", strings.Replace(was, "    assert g()", "        assert g()", 1)), Options{}); codes(found) != "test-changed" {
+		t.Errorf("an indentation that means something: %v", found)
+	}
+}
+
+func TestHiddenText(t *testing.T) {
+	for _, text := range []string{"\x00", "\x1b[2J", "\u202e", "\u2066", "\u200b", "\U000e0041", "\xff", "\xed\xa0\x80", "a\rb", "\u2028", "\u0085", "\ufeff"} {
+		found := Source(nil, parse(t, "a.go", "package a\n\n// x"+text+"y\nfunc F() {}\n"), Options{})
+		if len(found) != 1 || found[0].Code != CodeHidden || found[0].Line != 3 {
+			t.Errorf("%q: %v", text, found)
+		}
+	}
+	for _, text := range []string{"\r", "\t", "é", "👩‍💻", "日本", "\u00a0", "́"} {
+		if found := Source(nil, parse(t, "a.go", "package a\n\n// x"+text+"\nfunc F() {}\n"), Options{}); len(found) != 0 {
+			t.Errorf("%q: %v", text, found)
+		}
+	}
+	before := parse(t, "a.go", "package a\n\n// \u200b\nfunc F() {}\n")
+	if found := Source(before, parse(t, "a.go", "package a\n\n// \u200b\nfunc F() { return }\n"), Options{}); len(found) != 0 {
+		t.Errorf("what was there: %v", found)
 	}
 }

@@ -2,27 +2,29 @@ package guard
 
 import (
 	"bytes"
-	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/bitactor/cf/syntax"
 )
 
-// Tests finds how a new version of a test file checks less than the present
-// one: tests that are gone or skipped, fewer assertions in a test of the same
-// name, a program that ends by itself. before is nil for a new file.
-func Tests(before, after *syntax.File) []Finding {
-	found := append(elisions(before, after), skipped(before, after)...)
-	found = append(found, exits(before, after)...)
+// Tests finds how a new version of a test file checks less than the present one:
+// tests that are gone, skipped or changed though nobody asked for them, fewer
+// assertions, a program that ends by itself. before is nil for a new file.
+func Tests(before, after *syntax.File, o Options) []Finding {
+	found := append(elisions(before, after), hidden(before, after)...)
+	found = append(append(found, skipped(before, after)...), exits(before, after)...)
 	if before == nil {
 		return found
 	}
-	now, wasCode, isCode := map[string]syntax.Symbol{}, code(before), code(after)
+	now := map[string]syntax.Symbol{}
 	for _, s := range after.Symbols() {
 		if s.Kind == syntax.Test {
 			now[s.FullName()] = s
 		}
 	}
+	b, a := newVersions(before), newVersions(after)
 	for _, s := range before.Symbols() {
 		if s.Kind != syntax.Test {
 			continue
@@ -32,9 +34,7 @@ func Tests(before, after *syntax.File) []Finding {
 			found = append(found, Finding{CodeLostTest, s.Line, s.FullName()})
 			continue
 		}
-		if was, is := assertions(wasCode, s), assertions(isCode, same); is < was {
-			found = append(found, Finding{CodeAssertions, same.Line, fmt.Sprintf("%s has %d of %d assertions", s.FullName(), is, was)})
-		}
+		found = append(found, changed(b, a, s, same, o.Removals || slices.Contains(o.Named, s.FullName()))...)
 	}
 	return found
 }
@@ -43,15 +43,38 @@ func Tests(before, after *syntax.File) []Finding {
 func skipped(before, after *syntax.File) []Finding {
 	known := map[string]int{}
 	if before != nil {
-		for _, s := range before.Skips() {
-			known[s.Text]++
+		for _, m := range skipMarks(before) {
+			known[m.What]++
 		}
 	}
 	var found []Finding
-	for _, s := range after.Skips() {
-		if known[s.Text]--; known[s.Text] < 0 {
-			found = append(found, Finding{CodeNewSkip, s.Line, s.Text})
+	for _, m := range skipMarks(after) {
+		if known[m.What]--; known[m.What] < 0 {
+			found = append(found, m)
 		}
+	}
+	return found
+}
+
+// leftOut are settings by which a runner leaves tests out, by language.
+var leftOut = map[string]*regexp.Regexp{
+	"elixir":     regexp.MustCompile(`\bExUnit\.(configure|start)\([^)]*\b(exclude|only)\b`),
+	"javascript": regexp.MustCompile(`\{[^{}]*\b(skip|to` + `do|only)\s*:`),
+	"typescript": regexp.MustCompile(`\{[^{}]*\b(skip|to` + `do|only)\s*:`),
+}
+
+func skipMarks(f *syntax.File) []Finding {
+	var found []Finding
+	for _, s := range f.Skips() {
+		found = append(found, Finding{CodeNewSkip, s.Line, s.Text})
+	}
+	form, ok := leftOut[f.Language().Name()]
+	if !ok {
+		return found
+	}
+	src := code(f)
+	for _, at := range form.FindAllStringIndex(src, -1) {
+		found = append(found, Finding{CodeNewSkip, f.Line(at[0]), src[at[0]:at[1]]})
 	}
 	return found
 }
@@ -82,13 +105,32 @@ func exitCalls(f *syntax.File) []Finding {
 	for _, at := range exit.FindAllStringIndex(src, -1) {
 		found = append(found, Finding{CodeEarlyExit, f.Line(at[0]), src[at[0]:at[1]]})
 	}
+	return append(found, mainWithoutRun(f, src)...)
+}
+
+// mainWithoutRun finds a TestMain that runs no test: the program then ends with
+// success (package testing, "Main").
+func mainWithoutRun(f *syntax.File, src string) []Finding {
+	var found []Finding
+	for _, s := range f.Symbols() {
+		body := src[s.Decl.Start:s.Decl.End]
+		if s.Name == "TestMain" && f.Language().Name() == "go" && !strings.Contains(body, ".Run(") && !exit.MatchString(body) {
+			found = append(found, Finding{CodeEarlyExit, s.Line, "TestMain runs no test"})
+		}
+	}
 	return found
 }
 
 // code returns the source with comments and strings blanked, byte for byte.
-func code(f *syntax.File) string {
+func code(f *syntax.File) string { return blanked(f, syntax.Comment, syntax.String) }
+
+// blanked returns the source with regions of these kinds blanked, byte for byte.
+func blanked(f *syntax.File, kinds ...syntax.RegionKind) string {
 	out := bytes.Clone(f.Source())
 	for _, r := range f.Regions() {
+		if !slices.Contains(kinds, r.Kind) {
+			continue
+		}
 		for i := r.Range.Start; i < r.Range.End; i++ {
 			if out[i] != '\n' {
 				out[i] = ' '

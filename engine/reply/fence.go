@@ -3,6 +3,7 @@ package reply
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -58,6 +59,13 @@ func (s *search) blocks(lines []string) []block {
 			stop = all[end].line
 		}
 		code := strings.Join(lines[open.line+1:stop], "")
+		if wraps(language) && !s.wants(language) {
+			if inner := s.blocks(lines[open.line+1 : stop]); len(inner) > 0 {
+				out = append(out, inner...)
+				i = next
+				continue
+			}
+		}
 		if file == "" {
 			file = titled(code)
 		}
@@ -66,6 +74,12 @@ func (s *search) blocks(lines []string) []block {
 	}
 	return out
 }
+
+// wraps tells whether a fence of this kind may hold an answer with fences of its
+// own.
+func wraps(language string) bool { return language == "markdown" || language == "md" }
+
+func (s *search) wants(language string) bool { return slices.Contains(s.want.Languages, language) }
 
 // end returns the index of the fence that closes all[i], or -1, and that of the
 // next fence to look at.
@@ -114,7 +128,7 @@ func label(info string) (language, file string) {
 }
 
 var (
-	pathWord  = regexp.MustCompile(`^[\w.@+-]+(?:/[\w.@+-]+)*\.[A-Za-z][A-Za-z0-9]{0,9}$`)
+	pathWord  = regexp.MustCompile(`^(?:~?/)?[\w.@+-]+(?:/[\w.@+-]+)*\.[A-Za-z][A-Za-z0-9]{0,9}$`)
 	announces = regexp.MustCompile("^(?:#{1,6}[ \t]+|[-*][ \t]+|\\d+[.)][ \t]+)?(?:\\*\\*|__)?(?:(?i:file|path|filename|in)[: \t]+)?(?:\\*\\*|__)?`?([^`*\\s:]+)`?(?:\\*\\*|__)?[ \t]*:?(?:\\*\\*|__)?[ \t]*$")
 	titles    = regexp.MustCompile(`^(?://|#|--|%+|;+|/\*|<!--)[ \t]*(?:(?i:file|path|filename)[: \t]+)?([^\s*]+)[ \t]*(?:\*/|-->)?[ \t]*$`)
 )
@@ -122,10 +136,16 @@ var (
 // asPath returns word as a path if it looks like one, else "".
 func asPath(word string) string {
 	word = strings.TrimPrefix(word, "./")
-	if pathWord.MatchString(word) {
+	if pathWord.MatchString(word) || leadsOut(word) {
 		return word
 	}
 	return ""
+}
+
+// leadsOut tells whether a word is a path that leaves the project, with or without
+// an extension: no file that could be asked for.
+func leadsOut(word string) bool {
+	return strings.HasPrefix(word, "../") || strings.HasPrefix(word, "~/") || strings.HasPrefix(word, "/") && strings.Count(word, "/") > 1
 }
 
 // announced returns the path that the line before a fence consists of, as in

@@ -137,15 +137,7 @@ func (s *search) choose(blocks []block) (Found, error) {
 
 // foreign tells whether a block's fence names another language.
 func (s *search) foreign(b block) bool {
-	if b.language == "" {
-		return false
-	}
-	for _, l := range s.want.Languages {
-		if b.language == l {
-			return false
-		}
-	}
-	return !unspecific[b.language]
+	return b.language != "" && !s.wants(b.language) && !unspecific[b.language]
 }
 
 // unspecific are names of fences that say nothing about the language.
