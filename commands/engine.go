@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bitactor/cf/engine"
+	"github.com/bitactor/cf/engine/calibrate"
 	"github.com/bitactor/cf/prompts"
 )
 
@@ -63,6 +64,7 @@ func (a *App) openEngine(ctx context.Context, l *landing) (*engine.Engine, *Back
 	return &engine.Engine{
 		Provider: b.Provider, Model: b.Model, Window: b.Window, Counter: b.Counter, Words: words, Tree: l.tree,
 		Judge: l.lander, Events: a.Events(), Seed: cfg.Seed, MaxTokens: int(cfg.MaxTokens),
-		Map: openMap(l.tree, a.Env.Paths.Cache),
+		Map:     openMap(l.tree, a.Env.Paths.Cache),
+		Profile: calibrate.Profile(a.known(b.Model.Digest)),
 	}, b, nil
 }

@@ -64,6 +64,7 @@ var verbs = []struct {
 	{"sessions", newPromptCmd},
 	{"machine", newSetupCmd},
 	{"machine", newStatusCmd},
+	{"machine", newCalibrateCmd},
 	{"machine", newBenchmarkCmd},
 	{"machine", newConfigCmd},
 	{"other", newCompletionCmd},

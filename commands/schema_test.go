@@ -64,6 +64,7 @@ var published = []struct {
 	{TrustList{}, "cf trust --list"},
 	{Script{}, "cf completion"},
 	{Benchmark{}, "cf benchmark"},
+	{Calibration{}, "cf calibrate: what was measured of a model, and how it is asked from then on"},
 	{Version{}, "cf version, cf --version"},
 	{helpEvent{}, "cf help, --help"},
 	{Exit{}, "the last line of every run"},

@@ -53,6 +53,8 @@ type ModelStatus struct {
 	Loaded bool   `json:"loaded"`
 	Used   bool   `json:"used"` // would be used now
 	Why    string `json:"why,omitempty"`
+	// Calibrated says what cf calibrate found, in a few words.
+	Calibrated string `json:"calibrated,omitempty"`
 }
 
 // PrivateStatus says where cf's own server stands.
@@ -175,7 +177,7 @@ func (a *App) askServer(ctx context.Context, s *Status) error {
 		return err
 	}
 	for _, m := range models {
-		s.Models = append(s.Models, ModelStatus{Model: m})
+		s.Models = append(s.Models, ModelStatus{Model: m, Calibrated: a.calibrated(m.Digest)})
 	}
 	if running, err := provider.Running(ctx); err == nil {
 		for i := range s.Models {

@@ -89,6 +89,10 @@ func (s Status) modelRows(add func(string, string, ...string)) {
 			detail = append(detail, fmt.Sprintf("context %d tokens", m.ContextMax))
 		}
 		detail = append(detail, nonEmpty(m.Quantization, strings.Join(m.Capabilities, ", "))...)
+		if m.Used && m.Calibrated == "" {
+			m.Calibrated = "not calibrated: cf calibrate"
+		}
+		detail = append(detail, nonEmpty(m.Calibrated)...)
 		if m.Remote != "" {
 			detail = append(detail, "runs on "+m.Remote+", not on this machine")
 		}

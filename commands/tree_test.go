@@ -30,7 +30,7 @@ func testEnv(t *testing.T, vars map[string]string) *Env {
 var readOnly = []string{
 	"cf", "cf help", "cf version", "cf status", "cf completion", "cf validate",
 	"cf config", "cf config list", "cf config get", "cf config path",
-	"cf session", "cf session list", "cf session show",
+	"cf calibrate show", "cf session", "cf session list", "cf session show",
 	"cf prompt", "cf prompt list", "cf prompt show",
 }
 

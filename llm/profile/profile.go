@@ -52,6 +52,8 @@ type Profile struct {
 	DecodeRate  float64 `json:"decode_rate,omitempty"`  // reply tokens a second, smoothed
 	Window      int     `json:"window,omitempty"`       // num_ctx it was last run with
 
+	Calibration *Calibration `json:"calibration,omitempty"` // nil: cf calibrate did not run; never changed in place
+
 	Updated time.Time `json:"updated,omitzero"`
 }
 
@@ -153,5 +155,5 @@ func read(path, digest string) Profile {
 func (p Profile) sane() bool {
 	ratio := func(f float64) bool { return f == 0 || (f > 0.05 && f < 20) }
 	rate := func(f float64) bool { return f >= 0 && f < 1e9 }
-	return ratio(p.Estimate) && rate(p.PrefillRate) && rate(p.DecodeRate) && p.Window >= 0
+	return ratio(p.Estimate) && rate(p.PrefillRate) && rate(p.DecodeRate) && p.Window >= 0 && p.Calibration.sane()
 }
