@@ -161,6 +161,15 @@ type Dependent interface {
 	Depends(t Target) []string
 }
 
+// Formatter is a Checker that can write a file in the form that it asks for.
+type Formatter interface {
+	// Formats tells whether a finding of this checker is about the form alone.
+	Formats(d Diagnostic) bool
+	// Format returns the file as the formatter writes it, from t.Stage; nil where
+	// that is not installed, or can't make sense of the file. Errors as Check.
+	Format(ctx context.Context, t Target, file string) ([]byte, error)
+}
+
 // Checker knows one kind of file. Safe for concurrent use.
 type Checker interface {
 	// Name is short and stable: "go", "elixir", "yaml".

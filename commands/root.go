@@ -56,6 +56,7 @@ var verbs = []struct {
 	{"model", newUltrathinkCmd},
 	{"model", newAskCmd},
 	{"changes", newCustomCmd},
+	{"changes", newFixCmd},
 	{"changes", newValidateCmd},
 	{"changes", newApplyCmd},
 	{"changes", newUndoCmd},

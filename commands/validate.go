@@ -84,9 +84,9 @@ func (a *App) showReport(r *check.Report, allowUnchecked bool) error {
 	a.Events().Emit(sum)
 	switch {
 	case sum.State == "findings":
-		return fault.New(fault.Refused, codeFindings, "%s", foundText(sum)).On("validate", "")
+		return fault.New(fault.Refused, codeFindings, "%s", foundText(sum)).On(a.cmd.Name(), "")
 	case sum.State == "not checked" && !allowUnchecked:
-		return notChecked(r, sum)
+		return notChecked(r, sum, a.cmd.Name())
 	}
 	return nil
 }
@@ -104,12 +104,12 @@ func foundText(e event.Checks) string {
 
 // notChecked is the error for what nobody looked at: "not checked" is never
 // "clean".
-func notChecked(r *check.Report, sum event.Checks) error {
+func notChecked(r *check.Report, sum event.Checks, verb string) error {
 	text := "nothing here could be checked"
 	if sum.FilesChecked > 0 {
 		text = "nothing was found, but not all could be checked"
 	}
-	e := fault.New(fault.Refused, codeNotChecked, "%s", text).On("validate", "")
+	e := fault.New(fault.Refused, codeNotChecked, "%s", text).On(verb, "")
 	hinted := map[string]bool{}
 	for _, g := range r.Gaps() {
 		if g.Blocks && g.Hint != "" && !hinted[g.Hint] && len(hinted) < 3 {

@@ -61,6 +61,7 @@ type Call struct {
 	Args    []string
 	Dir     string   // working folder, relative to the root
 	Env     []string // beside what every program gets
+	Stdin   []byte
 }
 
 // environment is what every program gets: plain output, one encoding.
@@ -72,7 +73,7 @@ var environment = []string{"LC_ALL=C.UTF-8", "NO_COLOR=1", "TERM=dumb", "CI=1"}
 func (s *Session) Run(ctx context.Context, c Call) (process.Result, bool, error) {
 	began := time.Now()
 	result, err := s.Target.Stage.Run(ctx, sandbox.Command{
-		Program: c.Program.Path, Args: c.Args, Dir: c.Dir,
+		Program: c.Program.Path, Args: c.Args, Dir: c.Dir, Stdin: c.Stdin,
 		Env: slices.Concat(environment, c.Program.Env, c.Env), ReadOnly: c.Program.ReadOnly, Limits: s.limits,
 	})
 	if ctx.Err() != nil {
@@ -94,6 +95,20 @@ func (s *Session) Run(ctx context.Context, c Call) (process.Result, bool, error)
 	}
 	s.cut(c, err)
 	return result, false, nil
+}
+
+// Filter runs a program that reads a file from its standard input and writes it
+// anew; nil where it did not end well or wrote nothing.
+func (s *Session) Filter(ctx context.Context, c Call, file string) ([]byte, error) {
+	var err error
+	if c.Stdin, err = s.Target.Stage.Read(file); err != nil {
+		return nil, nil // what can't be read has no form
+	}
+	result, ended, err := s.Run(ctx, c)
+	if err != nil || !ended || result.Code != 0 || result.Stdout.Dropped > 0 {
+		return nil, err
+	}
+	return slices.Concat(result.Stdout.Head, result.Stdout.Tail), nil
 }
 
 func notStarted(err error) bool {

@@ -1,0 +1,160 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bitactor/cf/check"
+	"github.com/bitactor/cf/engine"
+	"github.com/bitactor/cf/engine/fix"
+	"github.com/bitactor/cf/event"
+	"github.com/bitactor/cf/workspace"
+)
+
+func newFixCmd(a *App) *cobra.Command {
+	var flags engineFlags
+	cmd := &cobra.Command{
+		Use:   "fix [flags] [PATH...]",
+		Short: "Repair what the checks report",
+		Long: "Runs the checks as cf validate does, then mends file by file: first what needs no model\n" +
+			"(imports, unused names, the formatters that the checks ask for), then by the model, which is\n" +
+			"only asked if something is left. A file is kept only if the whole gets better by it: no new\n" +
+			"finding, no newly failing or lost test. All that is kept lands as one change. Tests are not\n" +
+			"changed by the model. It ends with 0 if nothing is left to repair, else with 3.",
+		Example: "  cf fix\n  cf fix src/queue.go --dry-run\n  cf fix --ai-level high --budget 10m --commit",
+		Args:    cobra.ArbitraryArgs, Annotations: map[string]string{annotEffect: effectAsk},
+		RunE: func(cmd *cobra.Command, args []string) error { return a.fix(cmd, args, flags) },
+	}
+	cmd.Flags().SortFlags = false
+	flags.add(cmd, a)
+	return cmd
+}
+
+func (a *App) fix(cmd *cobra.Command, args []string, flags engineFlags) (err error) {
+	if err := flags.check(cmd); err != nil {
+		return err
+	}
+	l, err := a.openLanding(cmd, flags.landFlags, workspace.Limits{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.tree.Close()) }()
+	if len(args) == 0 {
+		args = []string{"."}
+	}
+	paths := make([]string, len(args))
+	for i, arg := range args {
+		if paths[i], err = l.tree.Resolve(arg); err != nil {
+			return err
+		}
+	}
+	r := &repairing{carrying: carrying{landing: l, flags: flags, verb: "fix"}, paths: paths}
+	defer r.close()
+	return r.run(cmd.Context())
+}
+
+// repairing is one run of cf fix.
+type repairing struct {
+	carrying
+	paths []string
+}
+
+func (r *repairing) run(ctx context.Context) error {
+	report, err := r.report(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if !report.Failing() {
+		r.Events().Emit(event.Note{Level: "info", Text: "there is nothing to repair"})
+		return r.showReport(report, r.flags.allowUnchecked)
+	}
+	if err := r.consent(ctx, touched(report)); err != nil {
+		return err
+	}
+	result, err := r.mend(ctx, report)
+	if ctx.Err() != nil {
+		return err // nothing lands after a signal
+	}
+	var set *workspace.Set
+	if result.Trial != nil {
+		set = result.Trial.Set
+		if failed := r.take(ctx, result); failed != nil {
+			return failed
+		}
+	}
+	for _, left := range result.Left {
+		r.Events().Emit(event.Note{Level: "warn", Text: "not repaired: " + left.Text()})
+	}
+	if err != nil {
+		return err // of the model's server
+	}
+	if !r.flags.dryRun {
+		set = nil // it is in the tree by now
+	}
+	if report, err = r.report(ctx, set); err != nil {
+		return err
+	}
+	return r.showReport(report, r.flags.allowUnchecked)
+}
+
+// report checks the paths, with a set laid over the tree.
+func (r *repairing) report(ctx context.Context, set *workspace.Set) (report *check.Report, err error) {
+	stage, err := r.stage(ctx, set)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, stage.Close()) }()
+	p := r.progress("checking")
+	defer p.Close()
+	return check.Run(ctx, check.Request{
+		Stage: stage, Paths: r.paths, Checkers: r.checking.checkers, Tests: !r.flags.noTests, Cache: r.Env.Paths.Cache, Events: p,
+	})
+}
+
+// touched is a set of the files with findings, to ask for consent about.
+func touched(report *check.Report) *workspace.Set {
+	set, seen := &workspace.Set{}, map[string]bool{}
+	for _, d := range report.Diagnostics() {
+		if d.File != "" && !seen[d.File] {
+			seen[d.File] = true
+			set.Changes = append(set.Changes, workspace.Change{Path: d.File})
+		}
+	}
+	return set
+}
+
+// mend finds the change.
+func (r *repairing) mend(ctx context.Context, report *check.Report) (*fix.Result, error) {
+	progress := r.progress("checking the change")
+	defer progress.Close()
+	r.lander.Events = progress
+	f := &fix.Fixer{
+		Tree: r.tree, Box: r.box, Checkers: r.checking.checkers, Judge: r.lander, Events: r.Events(), Level: engine.Level(r.flags.level),
+		Budget: r.flags.budget, Removals: r.flags.removals, Now: r.Env.Now,
+		Connect: func(ctx context.Context) (fix.Proposer, error) {
+			err := r.connect(ctx)
+			return r.engine, err
+		},
+	}
+	return f.Fix(ctx, report)
+}
+
+// take lands what was kept.
+func (r *repairing) take(ctx context.Context, result *fix.Result) error {
+	changes, err := r.changes(result.Trial)
+	if err != nil {
+		return err
+	}
+	if err := r.consent(ctx, result.Trial.Set); err != nil {
+		return err
+	}
+	if err := r.show(result.Trial, changes); err != nil {
+		return err
+	}
+	title := fmt.Sprintf("Repair %s", count(len(result.Trial.Set.Changes), "file"))
+	_, err = r.land(ctx, result.Trial, title, changes.Files)
+	return err
+}
