@@ -1,7 +1,6 @@
 package gather
 
 import (
-	"math"
 	"path"
 	"regexp"
 	"slices"
@@ -25,13 +24,6 @@ const (
 	rankedMax       = 8
 	definersMax     = 3 // files per symbol
 	scoreShareMin   = 0.35
-)
-
-// BM25's usual constants (Robertson and Zaragoza 2009, "The Probabilistic
-// Relevance Framework: BM25 and Beyond", section 3.2.2).
-const (
-	bm25K1 = 1.2
-	bm25B  = 0.75
 )
 
 // ranking is what a search found.
@@ -142,20 +134,12 @@ func best(found []candidate, all, length int, folders []string) []string {
 	if len(found) == 0 {
 		return nil
 	}
-	mean := math.Max(1, float64(length)/float64(max(1, all)))
-	for t := range found[0].hits {
-		with := 0
-		for i := range found {
-			if found[i].hits[t] > 0 {
-				with++
-			}
-		}
-		idf := math.Log(1 + (float64(all-with)+0.5)/(float64(with)+0.5))
-		for i := range found {
-			tf := float64(found[i].hits[t])
-			norm := bm25K1 * (1 - bm25B + bm25B*float64(found[i].length)/mean)
-			found[i].score += idf * tf * (bm25K1 + 1) / (tf + norm)
-		}
+	docs := make([]terms.Doc, len(found))
+	for i, f := range found {
+		docs[i] = terms.Doc{Hits: f.hits, Length: f.length}
+	}
+	for i, score := range terms.BM25(docs, all, length) {
+		found[i].score = score
 	}
 	for i := range found {
 		for _, f := range folders {
