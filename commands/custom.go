@@ -210,6 +210,7 @@ func (c *carrying) carryOut(ctx context.Context) error {
 	if err != nil || receipt == nil {
 		return err
 	}
+	c.remember(ctx, c.engine.Memory, result.Examples)
 	return c.store.Remove(c.work.ID)
 }
 

@@ -29,6 +29,7 @@ func (e *engineFlags) add(cmd *cobra.Command, a *App) {
 	f := cmd.Flags()
 	f.StringVar(&e.level, "ai-level", string(engine.Normal), "how much to spend: normal, high or hyper")
 	f.DurationVar(&e.budget, "budget", 0, "most `TIME` for model and checks together, such as 5m; 0 is no bound")
+	f.Bool("no-memory", false, "show the model nothing of changes that landed before, and keep nothing of this one")
 	f.BoolVar(&e.removals, "allow-removals", false, "definitions may go and files may shrink")
 	e.landFlags.add(cmd, a)
 	_ = cmd.RegisterFlagCompletionFunc("ai-level", cobra.FixedCompletions(levels, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
@@ -65,6 +66,7 @@ func (a *App) openEngine(ctx context.Context, l *landing) (*engine.Engine, *Back
 		Provider: b.Provider, Model: b.Model, Window: b.Window, Counter: b.Counter, Words: words, Tree: l.tree,
 		Judge: l.lander, Events: a.Events(), Seed: cfg.Seed, MaxTokens: int(cfg.MaxTokens),
 		Map:     openMap(l.tree, a.Env.Paths.Cache),
+		Memory:  a.openMemory(l.tree),
 		Profile: calibrate.Profile(a.known(b.Model.Digest)),
 	}, b, nil
 }

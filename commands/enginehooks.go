@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/bitactor/cf/engine"
+	answers "github.com/bitactor/cf/engine/memory"
 	"github.com/bitactor/cf/engine/repomap"
+	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/workspace"
 )
 
@@ -35,4 +37,24 @@ func (p projectMap) Map(ctx context.Context, q engine.MapQuery) (string, error) 
 		return "", err
 	}
 	return got.Text, nil
+}
+
+// openMemory returns the memory of a tree's project, nil with --no-memory and where
+// the user has no place for it.
+func (a *App) openMemory(tree *workspace.Tree) engine.Memory {
+	if off, _ := a.flag("no-memory"); off == "true" || a.Env.Paths.State == "" {
+		return nil
+	}
+	return answers.Open(filepath.Join(a.Env.Paths.State, "memory", tree.Key()))
+}
+
+// remember keeps what was answered, once it has landed. A change that landed is
+// not undone because nothing can be learnt of it: a fault is only told.
+func (a *App) remember(ctx context.Context, m engine.Memory, landed []engine.Example) {
+	if m == nil {
+		return
+	}
+	if err := m.Keep(ctx, landed); err != nil {
+		a.Events().Emit(event.Note{Level: "warn", Text: "nothing was kept as an example: " + err.Error()})
+	}
 }
