@@ -183,18 +183,23 @@ const (
 	matchesAtOnce = 512
 )
 
-// collect runs the query over the tree.
+// collect runs the query of f's language over the tree.
 func collect(ctx context.Context, deadline time.Time, f *File, g *grammar, root *sitter.Node, h *harvest) error {
 	query, err := g.query()
 	if err != nil {
 		return err
 	}
 	names := query.CaptureNames()
+	return eachMatch(ctx, deadline, query, root, f.src, func(m *sitter.QueryMatch) { h.add(f, names, m) })
+}
+
+// eachMatch runs a query over a tree within the bounds.
+func eachMatch(ctx context.Context, deadline time.Time, query *sitter.Query, root *sitter.Node, src []byte, visit func(*sitter.QueryMatch)) error {
 	cursor := sitter.NewQueryCursor()
 	defer cursor.Close()
 	cursor.SetMatchLimit(maxStates)
 	cursor.SetTimeoutMicros(microsUntil(deadline))
-	matches := cursor.Matches(query, root, f.src)
+	matches := cursor.Matches(query, root, src)
 	for n := 1; ; n++ {
 		m := matches.Next()
 		if m == nil {
@@ -203,7 +208,7 @@ func collect(ctx context.Context, deadline time.Time, f *File, g *grammar, root 
 		if n%matchesAtOnce == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		h.add(f, names, m)
+		visit(m)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -14,6 +14,10 @@ import (
 	"github.com/bitactor/cf/fault"
 )
 
+// CodeBusy is the fault of a context that ended while another check held the
+// build folder [Interrupted].
+const CodeBusy = "build-folder-busy"
+
 // reportMax bounds a report that a script wrote, in bytes.
 const reportMax = 16 << 20
 
@@ -91,7 +95,7 @@ func (s *Session) Build(ctx context.Context, name string) (dir string, release f
 	lock := flock.New(dir + ".lock")
 	// The lock is free within the time limit of one build.
 	if _, err := lock.TryLockContext(ctx, 50*time.Millisecond); err != nil {
-		return "", nil, fault.New(fault.Interrupted, "", "%w", err).On("wait for", dir)
+		return "", nil, fault.New(fault.Interrupted, CodeBusy, "%w", err).On("wait for", dir)
 	}
 	return dir, func() { _ = lock.Unlock() }, nil
 }

@@ -1,0 +1,13 @@
+export const limit: number = 10;
+
+export function price(items: number[], member = false): number {
+  if (items.length === 0 || !items) throw new Error('empty');
+  let total = 0;
+  for (let i = 0; i < items.length; i++) {
+    total += items[i];
+  }
+  console.log(total + 1);
+  note(total);
+  const double = (n: number) => n * 2;
+  return member && total > limit ? double(total) / 4 : total;
+}
