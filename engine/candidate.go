@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -134,11 +135,34 @@ func (r *run) defined(ctx context.Context, code string, s syntax.Symbol) (string
 		return "", false
 	}
 	for _, name := range []string{s.FullName(), s.Name} {
-		if found, ok := f.Symbol(name); ok && (!found.BodyRange.Empty() || s.BodyRange.Empty()) { // a declaration is no answer
-			return f.Text(found.Range), true
+		if found, ok := f.Symbol(name); ok && answers(found, s) {
+			return r.inReach(f, found, s), true
 		}
 	}
 	return "", false
+}
+
+// reach is what makes a definition visible to other files, where it is written
+// before it. Models that are asked for one definition leave it out.
+var reach = regexp.MustCompile(`^(export default |export |pub(\([^)]*\))? )`)
+
+// inReach returns a definition as visible as s is.
+func (r *run) inReach(f *syntax.File, found, s syntax.Symbol) string {
+	text, at := f.Text(found.Range), found.Decl.Start-found.Range.Start
+	if r.target.file == nil {
+		return text
+	}
+	mark := reach.FindString(r.target.file.Text(s.Decl))
+	if mark == "" || reach.MatchString(text[at:]) {
+		return text
+	}
+	return text[:at] + mark + text[at:]
+}
+
+// answers tells whether a definition may stand for s: a declaration or a method can't
+// for a function with a body.
+func answers(found, s syntax.Symbol) bool {
+	return (!found.BodyRange.Empty() || s.BodyRange.Empty()) && (s.Parent != "" || found.Parent == "")
 }
 
 // put places an answer: the whole file, or one symbol of it.
@@ -182,6 +206,9 @@ func (r *run) finish(ctx context.Context, c *Candidate, source string) error {
 			c.refuse(found[0].Code, found[0].String())
 			return nil
 		}
+	} else if found := guard.Text([]byte(r.target.present), []byte(source), guard.Options{Removals: r.request.Removals}); len(found) > 0 {
+		c.refuse(found[0].Code, found[0].String())
+		return nil
 	}
 	if r.target.lang != nil && r.target.lang.Name() == "go" {
 		mended := mend.Go(source, r.siblings)

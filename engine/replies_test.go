@@ -193,3 +193,20 @@ func TestStillHollow(t *testing.T) {
 		})
 	}
 }
+
+// A definition stays as visible as it was where the model leaves the mark out.
+func TestWhatWasVisibleStaysSo(t *testing.T) {
+	for path, test := range map[string]struct{ present, answer, want string }{
+		"a.js": {"export function f() {\n  throw new Error('not implemented');\n}\n", "```js\nfunction f() {\n  return 1;\n}\n```", "export function f() {\n  return 1;\n}\n"},
+		"a.ts": {"export function f(): number {\n  throw new Error('not implemented');\n}\n", "```ts\nexport function f(): number {\n  return 1;\n}\n```", "export function f(): number {\n  return 1;\n}\n"},
+		"a.rs": {"/// One.\npub fn f() -> i32 {\n    unimplemented!()\n}\n", "```rust\n/// One.\nfn f() -> i32 {\n    1\n}\n```", "/// One.\npub fn f() -> i32 {\n    1\n}\n"},
+		"b.rs": {"fn f() -> i32 {\n    unimplemented!()\n}\n", "```rust\nfn f() -> i32 {\n    1\n}\n```", "fn f() -> i32 {\n    1\n}\n"},
+	} {
+		engine := engineFor(t, project(t, map[string]string{path: test.present}), script(test.answer), nil, 0)
+		engine.Judge = takeAll{}
+		out, err := engine.Implement(t.Context(), Request{Path: path})
+		if err != nil || out.Candidates[0].Source != test.want {
+			t.Errorf("%s: %v\n%+v", path, err, out)
+		}
+	}
+}

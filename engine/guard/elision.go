@@ -23,7 +23,7 @@ var remarks = []*regexp.Regexp{
 	regexp.MustCompile(`\b(your |the |actual |\w+ )?(code|implementation|logic) (goes|comes|belongs) here\b`),
 	regexp.MustCompile(`^\W*(to` + `do|fix` + `me)\b\W*(implement|add|fill|complete|finish|write|handle)\b`),
 	regexp.MustCompile(`^\W*(implementation|code|logic) (goes |comes |omitted|here)`),
-	regexp.MustCompile(`^\W*(to be|not( yet)?) implemented\b`),
+	regexp.MustCompile(`^\W*(to be|not( yet)?) (implemented|written)\b`),
 }
 
 // elisions finds remarks in comments that the present version does not have.

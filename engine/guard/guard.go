@@ -85,16 +85,22 @@ func filled(src []byte) int {
 
 // lost finds the definitions that other files may use and that are gone.
 func lost(before, after *syntax.File) []Finding {
-	has := map[string]bool{}
+	has, exported := map[string]bool{}, map[string]bool{}
 	for _, s := range after.Symbols() {
 		has[s.FullName()] = true
+		exported[s.FullName()] = exported[s.FullName()] || s.Exported
 	}
 	var found []Finding
 	for _, s := range before.Symbols() {
-		if s.Exported && s.Kind != syntax.Test && !has[s.FullName()] {
-			has[s.FullName()] = true // once for several clauses
-			found = append(found, Finding{CodeLostSymbol, s.Line, s.FullName()})
+		name := s.FullName()
+		if !s.Exported || s.Kind == syntax.Test || exported[name] {
+			continue
 		}
+		exported[name] = true // once for several clauses
+		if has[name] {
+			name += " is no longer visible to other files"
+		}
+		found = append(found, Finding{CodeLostSymbol, s.Line, name})
 	}
 	return found
 }

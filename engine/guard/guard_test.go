@@ -82,6 +82,7 @@ func TestSource(t *testing.T) {
 		"shrunk":            {long, "package a\n\nfunc F() {}\n", "shrunk", Options{}},
 		"shrunk and gone":   {long, "package a\n", "lost-symbol shrunk", Options{}},
 		"two thirds left":   {long, long[:len(long)*2/3], "", Options{}},
+		"not exported now":  {"package a\n\nfunc F() {}\n", "package a\n\nfunc f() {}\n", "lost-symbol", Options{}},
 		"new file":          {"", "package a\n", "", Options{}},
 		"clause of several": {"package a\n\nvar A, B = 1, 2\n", "package a\n\nvar A = 1\n", "lost-symbol", Options{}},
 	} {
@@ -195,5 +196,44 @@ func TestHiddenText(t *testing.T) {
 	before := parse(t, "a.go", "package a\n\n// \u200b\nfunc F() {}\n")
 	if found := Source(before, parse(t, "a.go", "package a\n\n// \u200b\nfunc F() { return }\n"), Options{}); len(found) != 0 {
 		t.Errorf("what was there: %v", found)
+	}
+}
+
+func TestNoLongerExported(t *testing.T) {
+	for path, test := range map[string][2]string{
+		"a.js": {"export function f() { return 1; }\n", "function f() { return 2; }\n"},
+		"a.rs": {"pub fn f() -> i32 { 1 }\n", "fn f() -> i32 { 2 }\n"},
+		"a.ex": {"defmodule A do\n  def f, do: 1\nend\n", "defmodule A do\n  defp f, do: 2\nend\n"},
+	} {
+		if found := Source(parse(t, path, test[0]), parse(t, path, test[1]), Options{}); codes(found) != CodeLostSymbol {
+			t.Errorf("%s: %v", path, found)
+		}
+		if found := Source(parse(t, path, test[0]), parse(t, path, test[0]), Options{}); len(found) != 0 {
+			t.Errorf("%s, the same: %v", path, found)
+		}
+	}
+}
+
+func TestText(t *testing.T) {
+	long := strings.Repeat("key: value\n", 30)
+	for name, test := range map[string]struct {
+		before, after, want string
+		options             Options
+	}{
+		"a remark alone":      {"", "# Your code here\n", "elision", Options{}},
+		"the rest":            {"", "a: 1\n# ... rest of the file ...\n", "elision", Options{}},
+		"in brackets":         {"", "# Title\n\n[rest of the file unchanged]\n", "elision", Options{}},
+		"three dots":          {"", "a: 1\n...\nb: 2\n", "elision", Options{}},
+		"the end of YAML":     {"", "a: 1\n...\n", "", Options{}},
+		"it was there":        {"# your code here\n", "# your code here\na: 1\n", "", Options{}},
+		"a title":             {"", "# Usage\n\nThe rest of the code is explained below.\n", "", Options{}},
+		"hidden":              {"", "a: \u202eb\n", "hidden-text", Options{}},
+		"shrunk":              {long, "key: value\n", "shrunk", Options{}},
+		"shrunk, allowed":     {long, "key: value\n", "", Options{Removals: true}},
+		"half is still there": {long, long[:len(long)/2], "", Options{}},
+	} {
+		if found := Text([]byte(test.before), []byte(test.after), test.options); codes(found) != test.want {
+			t.Errorf("%s: %v, want %s", name, found, test.want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"bytes"
 	"fmt"
 	"unicode/utf8"
 
@@ -12,21 +13,27 @@ import (
 // or hide what stands around them (CVE-2021-42574, Unicode TR 36). What the
 // present version holds is known.
 func hidden(before, after *syntax.File) []Finding {
-	known := map[rune]bool{}
-	if before != nil {
-		for _, r := range string(before.Source()) {
-			known[r] = true
-		}
+	if before == nil {
+		return hiddenIn(nil, after.Source())
 	}
-	src := after.Source()
-	for at := 0; at < len(src); {
-		r, n := utf8.DecodeRune(src[at:])
+	return hiddenIn(before.Source(), after.Source())
+}
+
+// hiddenIn is hidden for sources that are not parsed.
+func hiddenIn(before, after []byte) []Finding {
+	known := map[rune]bool{}
+	for _, r := range string(before) {
+		known[r] = true
+	}
+	line := func(at int) int { return 1 + bytes.Count(after[:at], []byte("\n")) }
+	for at := 0; at < len(after); {
+		r, n := utf8.DecodeRune(after[at:])
 		switch {
 		case r == utf8.RuneError && n == 1:
-			return []Finding{{CodeHidden, after.Line(at), fmt.Sprintf("byte %#x is no UTF-8", src[at])}}
-		case r == '\r' && at+1 < len(src) && src[at+1] == '\n':
+			return []Finding{{CodeHidden, line(at), fmt.Sprintf("byte %#x is no UTF-8", after[at])}}
+		case r == '\r' && at+1 < len(after) && after[at+1] == '\n':
 		case unseen(r) && !known[r]:
-			return []Finding{{CodeHidden, after.Line(at), fmt.Sprintf("the character %U", r)}}
+			return []Finding{{CodeHidden, line(at), fmt.Sprintf("the character %U", r)}}
 		}
 		at += n
 	}
