@@ -2,7 +2,7 @@
 // their signatures, grouped by file, within a budget of tokens.
 //
 // Files and the names they use and define are a graph; a personalised PageRank
-// over it says what matters to the request (docs/decisions/0012-repomap.md). The
+// over it says what matters to the request (docs/decisions/0013-repomap.md). The
 // package must never show what a walk of the workspace passes over, a file that
 // holds secrets by its name, or a secret that it can recognise; and never fail
 // because of what lies in its cache.

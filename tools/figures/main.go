@@ -32,6 +32,7 @@ var suites = map[string]suite{
 	"commit":   measureCommit,
 	"validate": measureValidate,
 	"syntax":   measureSyntax,
+	"repomap":  measureRepomap,
 
 	"core":      readCore,
 	"soak-core": soakCore,
