@@ -235,7 +235,7 @@ func (k *killing) attempt(ctx context.Context, m Mutant) (*check.Report, time.Du
 	limited, cancel := context.WithTimeoutCause(ctx, k.limit(), errLimit)
 	defer cancel()
 	began := time.Now()
-	report, err := k.run(limited, withSource(k.Set, k.Path, m.Source), k.base.tests)
+	report, err := k.run(limited, withSource(k.Set, k.Path, m.Apply(k.base.source)), k.base.tests)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
 		err = errors.Join(err, errLimit)
 	}

@@ -109,6 +109,30 @@ var projects = map[string]project{
 			"defmodule StrongTest do\n  use ExUnit.Case\n\n  test \"table\" do\n    for {items, member, want} <- [{[1, 2], false, 3}, {[10], true, 10}, {[20], true, 18}, {[11], true, 9}, {[30], false, 30}, {[200], true, 180}, {[], true, :empty}] do\n      assert Shop.price(items, member) == want\n    end\n  end\nend\n",
 		},
 	},
+	"javascript": {
+		program: "node",
+		files: map[string]string{
+			"package.json": "{\"type\": \"module\"}\n",
+			"price.js":     "export function price(items, member = false) {\n  if (items.length === 0) throw new Error('empty');\n  let total = 0;\n  for (const i of items) {\n    total += i;\n  }\n  return member && total > 10 ? total * 0.9 : total;\n}\n",
+		},
+		path: "price.js", weak: "weak.test.js", strong: "strong.test.js",
+		tests: [2]string{
+			"import test from 'node:test';\nimport { price } from './price.js';\n\ntest('runs', () => {\n  price([1, 2]);\n  price([20], true);\n});\n",
+			"import test from 'node:test';\nimport assert from 'node:assert';\nimport { price } from './price.js';\n\ntest('table', () => {\n  for (const [items, member, want] of [[[1, 2], false, 3], [[10], true, 10], [[20], true, 18], [[11], true, 9.9], [[30], false, 30]]) {\n    assert.equal(price(items, member), want);\n  }\n  assert.equal(price([30]), 30);\n  assert.throws(() => price([]));\n});\n",
+		},
+	},
+	"rust": {
+		program: "cargo",
+		files: map[string]string{
+			"Cargo.toml": "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2021\"\n",
+			"src/lib.rs": "pub fn price(items: &[i32], member: bool) -> Option<i32> {\n    if items.is_empty() {\n        return None;\n    }\n    let mut total = 0;\n    for i in items {\n        total += i;\n    }\n    if member && total > 10 {\n        total = total * 9 / 10;\n    }\n    Some(total)\n}\n",
+		},
+		path: "src/lib.rs", weak: "tests/weak.rs", strong: "tests/strong.rs",
+		tests: [2]string{
+			"#[test]\nfn runs() {\n    shop::price(&[1, 2], false);\n    shop::price(&[20], true);\n}\n",
+			"use shop::price;\n\n#[test]\nfn table() {\n    for (items, member, want) in [([1, 2], false, 3), ([10, 0], true, 10), ([20, 0], true, 18), ([11, 0], true, 9), ([30, 0], false, 30), ([200, 0], true, 180)] {\n        assert_eq!(price(&items, member), Some(want));\n    }\n    assert_eq!(price(&[], true), None);\n}\n",
+		},
+	},
 }
 
 // TestWeakAndStrongTests runs real tests of each language on mutants. The code

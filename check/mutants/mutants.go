@@ -22,10 +22,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"path"
 	"slices"
 	"strings"
 
@@ -51,12 +51,18 @@ type Options struct {
 
 // Mutant is one fault in a file.
 type Mutant struct {
-	Operator      string `json:"operator"`         // what was done, one of the Op constants
-	Symbol        string `json:"symbol,omitempty"` // full name of the function it lies in
-	Line          int    `json:"line"`             // from 1
-	Column        int    `json:"column"`           // from 1, in bytes
-	Before, After string // what stands at the place in the source and in the mutant
-	Source        []byte `json:"-"` // the whole mutated file
+	Operator string `json:"operator"`         // what was done, one of the Op constants
+	Symbol   string `json:"symbol,omitempty"` // full name of the function it lies in
+	Line     int    `json:"line"`             // from 1
+	Column   int    `json:"column"`           // from 1, in bytes
+	Before   string `json:"before"`           // what stands at the place in the source
+	After    string `json:"after"`            // and in the mutant
+	offset   int    // of the place, in bytes
+}
+
+// Apply returns the whole mutated file; source is what Make was given.
+func (m Mutant) Apply(source []byte) []byte {
+	return slices.Concat(source[:m.offset], []byte(m.After), source[m.offset+len(m.Before):])
 }
 
 // String says what the mutant is: "line 12: < became <=".
@@ -125,19 +131,18 @@ func spread(sites []site, seed uint64, f *syntax.File) []site {
 // choose writes the mutants of the first sites that give one.
 func (s *surveyed) choose(ctx context.Context, sites []site, most int) ([]Mutant, error) {
 	var out []Mutant
-	known := map[string]bool{string(s.file.Source()): true}
+	known := map[[sha256.Size]byte]bool{sha256.Sum256(s.file.Source()): true}
 	for _, at := range sites {
 		if len(out) >= most {
 			break
 		}
-		text, err := syntax.Replace(s.file.Source(), []syntax.Edit{{Start: at.at.Start, End: at.at.End, New: []byte(at.after)}})
-		if err != nil {
-			return nil, fault.New(fault.Failed, "", "%w", err).On("mutate", s.path)
-		}
-		if known[string(text)] {
+		m := s.mutant(at)
+		text := m.Apply(s.file.Source())
+		sum := sha256.Sum256(text)
+		if known[sum] {
 			continue
 		}
-		known[string(text)] = true
+		known[sum] = true
 		problems, err := syntax.Check(ctx, s.dialect.language, text)
 		if err != nil {
 			return nil, failed(ctx, err, s.path)
@@ -145,17 +150,17 @@ func (s *surveyed) choose(ctx context.Context, sites []site, most int) ([]Mutant
 		if len(problems) > len(s.file.Errors()) {
 			continue
 		}
-		out = append(out, s.mutant(at, text))
+		out = append(out, m)
 	}
 	return out, nil
 }
 
-func (s *surveyed) mutant(at site, text []byte) Mutant {
+func (s *surveyed) mutant(at site) Mutant {
 	line := s.file.Line(at.at.Start)
 	start := bytes.LastIndexByte(s.file.Source()[:at.at.Start], '\n') + 1
 	m := Mutant{
 		Operator: at.operator, Line: line, Column: at.at.Start - start + 1,
-		Before: s.file.Text(at.at), After: at.after, Source: text,
+		Before: s.file.Text(at.at), After: at.after, offset: at.at.Start,
 	}
 	if inner := s.innermost(at.at); inner != nil {
 		m.Symbol = inner.FullName()
@@ -171,5 +176,5 @@ func failed(ctx context.Context, err error, file string) error {
 	if errors.Is(err, syntax.ErrNoParser) {
 		return fault.New(fault.Usage, CodeNoMutants, "%w", err).On("mutate", file)
 	}
-	return fault.New(fault.Failed, "", "%w", err).On("mutate", path.Clean(file))
+	return fault.New(fault.Failed, "", "%w", err).On("mutate", file)
 }
