@@ -8,14 +8,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// testLimit is how long one run of a task's tests may take: a model writes loops
-// without an end.
-const testLimit = time.Minute
+// What one run of a task's tests may take: a model writes loops without an end.
+// Processor time is what counts, so that a busy machine changes no verdict; the
+// other limit ends tests that wait.
+const (
+	testSeconds = 30 // of processor time, of each process
+	testLimit   = 5 * time.Minute
+)
 
 // killedShare is what share of a task's mutants tests must kill, as cf asks of
 // tests that it lands.
@@ -25,6 +30,7 @@ const killedShare = 0.7
 type judge struct {
 	folder  string // of its own, for build caches
 	python  string // the interpreter; a shim of pyenv would need the home folder
+	seconds int    // of processor time that each process of a test may take
 	confine bool   // run in bubblewrap, without a network and with all but the project read-only
 }
 
@@ -38,7 +44,7 @@ func newJudge(folder string, confine bool) (*judge, error) {
 	if err := os.MkdirAll(filepath.Join(folder, "go-build"), 0o755); err != nil {
 		return nil, err
 	}
-	j := &judge{folder: folder, confine: confine}
+	j := &judge{folder: folder, seconds: testSeconds, confine: confine}
 	out, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output()
 	if err == nil {
 		j.python = strings.TrimSpace(string(out))
@@ -95,6 +101,7 @@ func (j *judge) passes(ctx context.Context, language, dir string) (ok bool, outp
 	if err != nil {
 		return false, "", err
 	}
+	argv = append([]string{"prlimit", "--cpu=" + strconv.Itoa(j.seconds)}, argv...)
 	if j.confine {
 		argv = append(append([]string{"bwrap"}, j.confinement(dir)...), argv...)
 	}

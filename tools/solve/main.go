@@ -31,7 +31,7 @@ type arm func(ctx context.Context, t *task, dir string) (note string, err error)
 // "high-mends" is cf high without mends.
 var (
 	levels = []string{"normal", "high", "hyper"}
-	parts  = []string{"layout", "mends", "examples", "samples", "repair"}
+	parts  = []string{"layout", "mends", "examples", "samples", "repair", "map"}
 )
 
 const standardArms = "raw raw8 aider normal high hyper"
@@ -42,6 +42,8 @@ type bench struct {
 	model string
 	meter *meter
 	judge *judge
+
+	reference *reference // nil but for the model of that name
 }
 
 func main() {
@@ -159,31 +161,54 @@ func measure(ctx context.Context, o options, tasks []*task, r *results) error {
 	if err != nil {
 		return err
 	}
-	m, err := newMeter(o.server)
-	if err != nil {
+	b := &bench{cf: o.cf, model: o.model, judge: j}
+	if o.model == referenceModel {
+		b.reference = newReference()
+		defer b.reference.Close()
+		o.server = b.reference.URL
+	}
+	if b.meter, err = newMeter(o.server); err != nil {
 		return err
 	}
-	defer m.Close()
-	b := &bench{cf: o.cf, model: o.model, meter: m, judge: j}
+	defer b.meter.Close()
 	for _, name := range o.arms {
 		a, err := b.arm(name)
 		if err != nil {
 			fmt.Printf("%s is left out: %v\n", name, err)
 			continue
 		}
-		for _, t := range tasks {
-			if r.has(name, t) {
-				continue
-			}
-			rec := b.one(ctx, a, t)
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			rec.Arm = name
-			if err := r.add(rec); err != nil {
-				return err
-			}
-			fmt.Printf("%-14s %-24s %-9s %6d + %5d tokens %6.1f s  %s\n", name, t.Name, rec.verdict(), rec.Prompt, rec.Completion, rec.Seconds, oneLine(rec.Error))
+		if err := b.all(ctx, name, a, tasks, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// failuresMax is how many runs of an arm may fail in a row: then it is not the
+// task's doing.
+const failuresMax = 3
+
+// all runs one arm on the tasks that have no record.
+func (b *bench) all(ctx context.Context, name string, a arm, tasks []*task, r *results) error {
+	failures := 0
+	for _, t := range tasks {
+		if r.has(name, t) {
+			continue
+		}
+		rec := b.one(ctx, a, t)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		rec.Arm = name
+		if err := r.add(rec); err != nil {
+			return err
+		}
+		fmt.Printf("%-14s %-24s %-9s %6d + %5d tokens %6.1f s  %s\n", name, t.Name, rec.verdict(), rec.Prompt, rec.Completion, rec.Seconds, oneLine(rec.Error))
+		if failures++; rec.Error == "" {
+			failures = 0
+		}
+		if failures == failuresMax {
+			return fmt.Errorf("%d runs of %s failed in a row, the last with: %s", failures, name, rec.Error)
 		}
 	}
 	return nil
@@ -218,6 +243,9 @@ func (b *bench) one(ctx context.Context, a arm, t *task) record {
 	defer os.RemoveAll(dir)
 	if err := t.write(dir); err != nil {
 		return fail(err)
+	}
+	if b.reference != nil {
+		b.reference.knows(t)
 	}
 	b.meter.take()
 	began := time.Now()

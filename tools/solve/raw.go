@@ -16,7 +16,7 @@ import (
 // its answer; a reply that is longer than the longest answer is a loop.
 const (
 	rawContext     = 8192
-	rawReply       = 1024
+	rawReply       = 512
 	rawShots       = 8
 	rawTemperature = 0.8 // of all shots but the first
 	replyLimit     = 15 * time.Minute

@@ -105,10 +105,12 @@ func TestSpread(t *testing.T) {
 // TestJudgeRefuses shows that the judge can say no: tests that test nothing, a
 // wrong solution that passes the visible tests, and a loop without an end.
 func TestJudgeRefuses(t *testing.T) {
+	t.Parallel()
 	j, err := newJudge(cacheFolder(t), false)
 	if err != nil {
 		t.Fatal(err)
 	}
+	j.seconds = 1
 	one := func(pattern string) *task {
 		tasks, err := loadTasks(tasksFolder, []string{pattern})
 		if err != nil || len(tasks) != 1 {
@@ -120,7 +122,11 @@ func TestJudgeRefuses(t *testing.T) {
 	if ok, output, err := j.hidden(t.Context(), one("python/tests-sign"), empty); err != nil || ok {
 		t.Errorf("tests that assert nothing are accepted (%v) %s", err, output)
 	}
+	endless := "def total(numbers):\n    while True:\n        pass\n"
 	total := one("python/total")
+	if ok, _, err := j.visible(t.Context(), total, endless); err != nil || ok {
+		t.Errorf("a loop without an end is accepted (%v)", err)
+	}
 	gamed := "def total(numbers):\n    return 6 if numbers else 0\n"
 	if ok, output, err := j.visible(t.Context(), total, gamed); err != nil || !ok {
 		t.Errorf("the visible tests do not pass: %v\n%s", err, output)
