@@ -116,6 +116,9 @@ type carrying struct {
 	verb  string
 	store *plan.Store
 	work  *plan.Work
+	// confirm asks before the plan is carried out: it is the model's, and nobody
+	// asked for its files.
+	confirm bool
 
 	engine  *engine.Engine // made on first use
 	release func()
@@ -172,6 +175,9 @@ func (c *carrying) ask(ctx context.Context, task string, targets []plan.Target) 
 func (c *carrying) carryOut(ctx context.Context) error {
 	defer c.close()
 	c.Events().Emit(c.work.Plan.Event())
+	if yes, err := c.confirmed(ctx); err != nil || !yes {
+		return err
+	}
 	files := &workspace.Set{}
 	for _, s := range c.work.Plan.Steps {
 		files.Changes = append(files.Changes, workspace.Change{Path: s.File})

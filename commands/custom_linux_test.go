@@ -3,11 +3,14 @@ package commands
 import (
 	"bufio"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/creack/pty"
 
 	"github.com/bitactor/cf/llm/llmtest"
 )
@@ -63,5 +66,54 @@ func TestWorkGoesOnAfterASignal(t *testing.T) {
 				t.Errorf("%d calls, want 1", second.Calls())
 			}
 		})
+	}
+}
+
+// TestAPlanIsAskedAbout: on a terminal the steps of a session are carried out only
+// after a yes.
+func TestAPlanIsAskedAbout(t *testing.T) {
+	for answer, want := range map[string]string{"n\n": "[1]\n", "y\n": "[2]\n"} {
+		server := llmtest.NewFaultServer(t, llmtest.Answers(
+			llmtest.Answer{When: "List the files to write", Text: `{"files":[{"path":"a.json","action":"change","why":"it has to count"}]}`},
+			llmtest.Answer{When: "the whole file a.json", Text: "```json\n[2]\n```"},
+			llmtest.Answer{Text: "The count belongs beside the limit, where both files can read it."}))
+		dir, _, env := plantProject(t)
+		env = append(env, "OLLAMA_HOST="+server.URL, "TERM=dumb")
+		if err := os.Mkdir(filepath.Join(dir, ".cf"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		think := asCF(t, env, "ultrathink", "count them")
+		think.Dir = dir
+		if out, err := think.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		cmd := asCF(t, env, "ultrathink", "--continue", "--apply")
+		cmd.Dir = dir
+		terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 200})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer terminal.Close()
+		var seen strings.Builder
+		buf := make([]byte, 4096)
+		for !strings.Contains(seen.String(), "[y/N]") {
+			n, err := terminal.Read(buf)
+			seen.Write(buf[:n])
+			if err != nil {
+				t.Fatalf("%v; %q", err, seen.String())
+			}
+		}
+		_, err = io.WriteString(terminal, answer)
+		rest, _ := io.ReadAll(terminal) // ends with EIO when cf is gone
+		seen.Write(rest)
+		if code := exitCodeOf(t, errors.Join(err, cmd.Wait())); code != 0 {
+			t.Errorf("exit code %d: %s", code, seen.String())
+		}
+		if !strings.Contains(seen.String(), "carry out 1 step as one change? [y/N]") {
+			t.Errorf("the question is %q", seen.String())
+		}
+		if got, err := os.ReadFile(filepath.Join(dir, "a.json")); err != nil || string(got) != want {
+			t.Errorf("after %q the file holds %q, want %q", answer, got, want)
+		}
 	}
 }

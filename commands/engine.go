@@ -26,12 +26,17 @@ type engineFlags struct {
 var levels = []string{string(engine.Normal), string(engine.High), string(engine.Hyper)}
 
 func (e *engineFlags) add(cmd *cobra.Command, a *App) {
+	e.addOwn(cmd)
+	e.landFlags.add(cmd, a)
+}
+
+// addOwn adds what is about the model's work.
+func (e *engineFlags) addOwn(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&e.level, "ai-level", string(engine.Normal), "how much to spend: normal, high or hyper")
 	f.DurationVar(&e.budget, "budget", 0, "most `TIME` for model and checks together, such as 5m; 0 is no bound")
 	f.Bool("no-memory", false, "show the model nothing of changes that landed before, and keep nothing of this one")
 	f.BoolVar(&e.removals, "allow-removals", false, "definitions may go and files may shrink")
-	e.landFlags.add(cmd, a)
 	_ = cmd.RegisterFlagCompletionFunc("ai-level", cobra.FixedCompletions(levels, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
 }
 

@@ -155,6 +155,9 @@ func (r *repairing) take(ctx context.Context, result *fix.Result) error {
 		return err
 	}
 	title := fmt.Sprintf("Repair %s", count(len(result.Trial.Set.Changes), "file"))
-	_, err = r.land(ctx, result.Trial, title, changes.Files)
+	receipt, err := r.land(ctx, result.Trial, title, changes.Files)
+	if err == nil && receipt != nil && r.engine != nil {
+		r.remember(ctx, r.engine.Memory, result.Examples)
+	}
 	return err
 }

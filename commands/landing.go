@@ -22,8 +22,13 @@ type landFlags struct {
 }
 
 func (l *landFlags) add(cmd *cobra.Command, a *App) {
+	cmd.Flags().BoolVar(&l.dryRun, "dry-run", false, "check it and show the diff; change nothing")
+	l.addOthers(cmd, a)
+}
+
+// addOthers leaves --dry-run to the verb.
+func (l *landFlags) addOthers(cmd *cobra.Command, a *App) {
 	f := cmd.Flags()
-	f.BoolVar(&l.dryRun, "dry-run", false, "check it and show the diff; change nothing")
 	f.BoolVar(&l.commit, "commit", false, "land it as a git commit too, with what was checked as its message")
 	f.BoolVar(&l.allowDirty, "allow-dirty", false, "change files with edits of yours that git has not committed")
 	l.checkFlags.add(cmd, "land it although something could not be checked")

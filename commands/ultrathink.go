@@ -14,6 +14,7 @@ import (
 )
 
 type ultrathinkOptions struct {
+	applyOptions
 	task       string
 	noTask     bool // none was given
 	contexts   []string
@@ -35,10 +36,14 @@ func newUltrathinkCmd(a *App) *cobra.Command {
 			"out. A section that the model does not answer says so: nothing is made up.\n\n" +
 			"The session is kept in .cf/sessions. With --continue or --session TASK is a further question\n" +
 			"in it; without TASK they go on with a turn that broke off. TASK - is read from standard\n" +
-			"input. On a terminal the session is interactive.",
+			"input. On a terminal the session is interactive.\n\n" +
+			"With --apply the steps of the plan are then carried out as cf custom does: shown, asked for,\n" +
+			"written one on top of the other, checked, and landed as one change or not at all. The flags\n" +
+			"after --apply are about that change. A finished session needs no TASK for it.",
 		Example: "  cf ultrathink \"design a rate limiter\" --context @src --context \"at most 1 s\"\n" +
 			"  cf ultrathink --continue \"what fails first?\"\n" +
 			"  cf ultrathink \"high-level design\" --show-prompt\n" +
+			"  cf ultrathink --continue --apply --ai-level high\n" +
 			"  cf ultrathink - --json < task.txt",
 		Args:        ultrathinkArgs(a, &o),
 		Annotations: map[string]string{annotEffect: effectAsk},
@@ -51,7 +56,7 @@ func newUltrathinkCmd(a *App) *cobra.Command {
 				}
 				o.task = task
 			}
-			return a.ultrathink(cmd.Context(), o)
+			return a.ultrathink(cmd, o)
 		},
 	}
 	f := cmd.Flags()
@@ -62,10 +67,12 @@ func newUltrathinkCmd(a *App) *cobra.Command {
 	f.BoolVar(&o.showPrompt, "show-prompt", false, "print the exact prompts with token counts and ask no model")
 	f.StringVarP(&o.out, "out", "o", "", "also write the answer to this Markdown `FILE`")
 	f.BoolVar(&a.NoTUI, "no-tui", false, "plain text on a terminal too")
+	o.add(cmd, a)
 	_ = cmd.RegisterFlagCompletionFunc("session", a.completeSession(-1)) // fails only for a flag that is not there
 	cmd.MarkFlagsMutuallyExclusive("session", "continue")
 	cmd.MarkFlagsMutuallyExclusive("out", "dry-run")
 	cmd.MarkFlagsMutuallyExclusive("out", "show-prompt")
+	cmd.MarkFlagsMutuallyExclusive("apply", "show-prompt")
 	return cmd
 }
 
@@ -85,7 +92,10 @@ func ultrathinkArgs(a *App, o *ultrathinkOptions) cobra.PositionalArgs {
 	}
 }
 
-func (a *App) ultrathink(ctx context.Context, o ultrathinkOptions) error {
+func (a *App) ultrathink(cmd *cobra.Command, o ultrathinkOptions) error {
+	if err := o.check(cmd, a, o.dryRun); err != nil {
+		return err
+	}
 	if o.out != "" {
 		if err := checkOut(a.path(o.out)); err != nil {
 			return err
@@ -95,14 +105,29 @@ func (a *App) ultrathink(ctx context.Context, o ultrathinkOptions) error {
 	if err != nil {
 		return err
 	}
+	var picked []int
+	if !o.apply || !o.noTask || s.Open() != nil || len(s.Turns) == 0 {
+		if picked, err = a.reason(cmd.Context(), o, s); err != nil {
+			return err
+		}
+	}
+	if !o.apply && picked == nil {
+		return nil
+	}
+	return a.applyPlan(cmd, o, s, picked)
+}
+
+// reason runs a turn, or, on a terminal, the interactive session, from which the
+// user may have picked steps to be carried out.
+func (a *App) reason(ctx context.Context, o ultrathinkOptions, s *session.Session) (picked []int, err error) {
 	if o.noTask {
 		if o.task, err = a.unfinished(s); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	t, err := a.think(ctx, o.contexts)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer t.close()
 	if o.showPrompt || !a.Interactive() { // the interface shows the model itself
@@ -110,32 +135,37 @@ func (a *App) ultrathink(ctx context.Context, o ultrathinkOptions) error {
 	}
 	in := think.Input{Task: o.task, Contexts: o.contexts, Session: s}
 	if o.showPrompt {
-		return a.showPrompts(t.thinker.Prompts(ctx, in))
+		return nil, a.showPrompts(t.thinker.Prompts(ctx, in))
 	}
 	if !o.dryRun {
 		t.thinker.Store = t.store
 	}
 	if a.Interactive() {
-		if err := a.interactive(ctx, t, in); err != nil {
-			return err
+		if picked, err = a.interactive(ctx, t, in); err != nil {
+			return nil, err
 		}
 	} else if _, err := t.thinker.Turn(ctx, in); err != nil {
-		return err
+		return nil, err
 	}
 	if o.dryRun {
 		a.Events().Emit(event.Note{Level: "info", Text: "dry run: no session was kept and no file written"})
 	}
-	if o.out == "" || len(s.Turns) == 0 {
+	return picked, a.writeAnswer(o.out, s)
+}
+
+// writeAnswer writes what was answered to the file of --out, if one was named.
+func (a *App) writeAnswer(out string, s *session.Session) error {
+	if out == "" || len(s.Turns) == 0 {
 		return nil
 	}
 	text := s.Turns[len(s.Turns)-1].Markdown()
 	if a.Interactive() {
 		text = s.Markdown()
 	}
-	if err := writeOut(a.path(o.out), text); err != nil {
+	if err := writeOut(a.path(out), text); err != nil {
 		return err
 	}
-	a.Events().Emit(event.Saved{What: "answer", Path: o.out})
+	a.Events().Emit(event.Saved{What: "answer", Path: out})
 	return nil
 }
 
@@ -164,7 +194,7 @@ func (a *App) openSession(o ultrathinkOptions) (*session.Session, error) {
 }
 
 // interactive holds the session on the terminal.
-func (a *App) interactive(ctx context.Context, t *thinking, in think.Input) error {
+func (a *App) interactive(ctx context.Context, t *thinking, in think.Input) (picked []int, err error) {
 	options := tui.Options{
 		In: a.Env.Stdin, Out: a.terminal(), Getenv: a.Env.Getenv, Now: a.Env.Now,
 		Width: a.Env.Width, Height: a.Env.Height,
@@ -181,7 +211,7 @@ func (a *App) interactive(ctx context.Context, t *thinking, in think.Input) erro
 	if err == nil && result.Turns == 1 && fault.KindOf(result.Last) != fault.Interrupted {
 		err = result.Last // the only turn failed: the exit code tells
 	}
-	return err
+	return result.Picked, err
 }
 
 // conversation runs turns for the terminal interface. The contexts go with the

@@ -15,22 +15,31 @@ type Answer struct {
 	Text string
 }
 
-// Answers is a sound server whose replies a test has written. Of the answers to a
-// prompt the first is given at the first call for it, the second at the second,
-// and the last one from then on. It is no fault of Faults.
+// place is where when stands last in a prompt, -1 if it does not; text that
+// answers anything stands before all else.
+func place(prompt, when string) int {
+	if when == "" {
+		return 0
+	}
+	return strings.LastIndex(prompt, when)
+}
+
+// Answers is a sound server whose replies a test has written. A prompt is for the
+// answers whose When stands last in it: what it was asked before stands above. Of
+// these the first is given at the first call, the second at the second, and the
+// last one from then on. It is no fault of Faults.
 func Answers(list ...Answer) Fault {
 	var mu sync.Mutex
 	given := map[int]bool{}
 	next := func(prompt string) string {
 		mu.Lock()
 		defer mu.Unlock()
-		last := -1
+		last, at := -1, -1
 		for i, a := range list {
-			if !strings.Contains(prompt, a.When) {
-				continue
-			}
-			if last = i; !given[i] {
-				break
+			switch found := place(prompt, a.When); {
+			case found < at, found < 0, found == at && !given[last]:
+			default:
+				last, at = i, found
 			}
 		}
 		if last < 0 {

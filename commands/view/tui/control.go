@@ -149,6 +149,8 @@ func (m *model) stepKey(k tea.KeyMsg) tea.Cmd {
 		b.pickAll()
 	case key.Matches(k, keys.CopySteps):
 		return m.copySteps(b)
+	case key.Matches(k, keys.CarryOut):
+		return m.carryOut(b)
 	case key.Matches(k, keys.StepsBack):
 		m.enter(reading)
 	case key.Matches(k, keys.HelpRead):

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -168,6 +169,27 @@ func TestStepsArePicked(t *testing.T) {
 	b.shows("sent to the clipboard: 2 commands")
 	if !strings.Contains(b.transcript(), "## Picked steps\n\ncf implement a.go\n") {
 		t.Errorf("picked steps are not in the transcript:\n%s", b.transcript())
+	}
+}
+
+func TestStepsAreCarriedOut(t *testing.T) {
+	b := newBench(t, nil)
+	b.ask("think")
+	b.send(event.Plan{Steps: []event.PlanStep{{Path: "a.go", Action: "create"}, {Path: "b.go", Action: "change"}}})
+	b.press("tab", "tab", "down", "space")
+	if quits(b.press("x")) {
+		t.Error("left while a turn runs")
+	}
+	b.shows("a turn runs")
+	b.end(nil)
+	b.press("space")
+	if quits(b.press("x")) {
+		t.Error("left with no step picked")
+	}
+	b.shows("no step is picked")
+	b.press("space")
+	if !quits(b.press("x")) || !slices.Equal(b.picked, []int{1}) {
+		t.Errorf("picked %v", b.picked)
 	}
 }
 

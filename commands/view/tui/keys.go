@@ -12,7 +12,7 @@ type keyMap struct {
 	// while reading
 	Up, Down, ReadTop, ReadEnd, PrevSection, NextSection, CopySection, CopyAll, FoldRead, Mouse, ToTyping, HelpRead, Quit key.Binding
 	// in the steps
-	StepUp, StepDown, Pick, PickAll, CopySteps, StepsBack key.Binding
+	StepUp, StepDown, Pick, PickAll, CopySteps, CarryOut, StepsBack key.Binding
 }
 
 func bind(show, what string, keys ...string) key.Binding {
@@ -59,6 +59,7 @@ var keys = keyMap{
 	Pick:      bind("space", "pick the step, or drop it", " "),
 	PickAll:   bind("a", "pick all steps, or none", "a"),
 	CopySteps: bind("y, enter", "copy the commands of the picked steps", "y", "enter"),
+	CarryOut:  bind("x", "leave, and carry out the picked steps as one change", "x"),
 	StepsBack: bind("esc", "go to reading", "esc"),
 }
 
@@ -75,7 +76,7 @@ func keyGroups() []keyGroup {
 		{"Anywhere", []key.Binding{k.Cancel, k.Leave, k.Area, k.PageUp, k.PageDown, k.Top, k.End, k.CopyAnswer, k.Fold, k.Help, k.Suspend}},
 		{"Typing", []key.Binding{k.Ask, k.NewLine, k.Older, k.Newer, k.ToReading, k.HelpEmpty}},
 		{"Reading", []key.Binding{k.Up, k.Down, k.ReadTop, k.ReadEnd, k.PrevSection, k.NextSection, k.CopySection, k.CopyAll, k.FoldRead, k.Mouse, k.ToTyping, k.HelpRead, k.Quit}},
-		{"Steps", []key.Binding{k.StepUp, k.StepDown, k.Pick, k.PickAll, k.CopySteps, k.StepsBack, k.HelpRead, k.Quit}},
+		{"Steps", []key.Binding{k.StepUp, k.StepDown, k.Pick, k.PickAll, k.CopySteps, k.CarryOut, k.StepsBack, k.HelpRead, k.Quit}},
 	}
 }
 
@@ -94,7 +95,7 @@ func briefs(a area, running, steps bool) []brief {
 	case reading:
 		return []brief{{"i", "type"}, cancel, {"?", "keys"}, {"↑↓", "scroll"}, {"[ ]", "section"}, {"y", "copy"}, {"t", "thinking"}, {"q", "leave"}}
 	case stepping:
-		return []brief{{"space", "pick"}, {"y", "copy commands"}, {"esc", "read"}, cancel, {"?", "keys"}, {"a", "all"}, {"↑↓", "move"}}
+		return []brief{{"space", "pick"}, {"x", "carry out"}, {"y", "copy commands"}, {"esc", "read"}, cancel, {"?", "keys"}, {"a", "all"}, {"↑↓", "move"}}
 	}
 	b := []brief{ask, cancel, {"?", "keys"}, {"pgup", "scroll"}, {"tab", "read"}, {"ctrl-y", "copy"}, {"ctrl-t", "thinking"}}
 	if steps {

@@ -71,6 +71,7 @@ type model struct {
 	lastBreak time.Time // of the last Ctrl-C
 	crash     *PanicError
 	leaving   bool
+	picked    []int // steps to be carried out
 	crashed   chan struct{}
 }
 

@@ -85,6 +85,7 @@ type Result struct {
 	Transcript string // what was printed on leaving
 	Turns      int    // asked in this session
 	Session    string // id; "" if nothing was saved
+	Picked     []int  // steps of the last plan that the user left to have carried out
 	Last       error  // of the last turn; nil if it was answered
 }
 
@@ -130,7 +131,7 @@ func Run(ctx context.Context, opt Options) (Result, error) {
 	unhook()
 	m.guard(m.stop)
 
-	r := Result{Turns: len(m.turns) - len(opt.Earlier), Session: m.session()}
+	r := Result{Turns: len(m.turns) - len(opt.Earlier), Session: m.session(), Picked: m.picked}
 	m.guard(func() { r.Transcript = m.transcript() })
 	if m.turn != nil {
 		r.Last = m.turn.err

@@ -3,6 +3,8 @@ package tui
 import (
 	"strings"
 
+	tea "github.com/charmbracelet/bubbletea"
+
 	"github.com/bitactor/cf/event"
 )
 
@@ -60,6 +62,24 @@ func (b *block) commands() []string {
 		}
 	}
 	return out
+}
+
+// carryOut leaves with the picked steps as the session's result.
+func (m *model) carryOut(b *block) tea.Cmd {
+	var picked []int
+	for i := range b.steps {
+		if b.picked[i] {
+			picked = append(picked, i)
+		}
+	}
+	switch {
+	case len(picked) == 0:
+		return m.say("no step is picked: space picks one")
+	case m.busy():
+		return m.say("a turn runs: wait for its end, or cancel it")
+	}
+	m.picked = picked
+	return m.leave()
 }
 
 // pickAll picks every step, or drops all if every one was picked.
