@@ -8,6 +8,7 @@ import (
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/workspace"
 )
 
 // baseline is what the tests do on the code as it is.
@@ -24,7 +25,7 @@ type baseline struct {
 func (r *Request) baseline(ctx context.Context) (*baseline, error) {
 	b := &baseline{}
 	var err error
-	if b.source, err = r.source(ctx); err != nil {
+	if b.source, err = r.read(ctx, r.Set, r.Path); err != nil {
 		return nil, err
 	}
 	report, err := r.run(ctx, r.Set, nil)
@@ -32,6 +33,9 @@ func (r *Request) baseline(ctx context.Context) (*baseline, error) {
 		return nil, err
 	}
 	if b.tests, err = r.passing(report); err != nil {
+		return nil, err
+	}
+	if b.tests, err = r.added(ctx, b.tests); err != nil {
 		return nil, err
 	}
 	for _, p := range report.Parts {
@@ -50,14 +54,43 @@ func (r *Request) baseline(ctx context.Context) (*baseline, error) {
 	return b, nil
 }
 
-// source reads the code as the set leaves it.
-func (r *Request) source(ctx context.Context) (text []byte, err error) {
-	stage, err := r.Tree.Stage(ctx, r.Set, r.Box)
+// added leaves out the tests that the tree has without the set, if others are
+// left.
+func (r *Request) added(ctx context.Context, tests []string) ([]string, error) {
+	bare := &workspace.Set{}
+	had := func(path string) bool {
+		_, err := r.read(ctx, bare, path)
+		return err == nil
+	}
+	changed := slices.ContainsFunc(r.Set.Changes, func(c workspace.Change) bool { return slices.Contains(r.Tests, c.Path) && had(c.Path) })
+	if !changed || !had(r.Path) {
+		return tests, nil // there were no other tests, or no code that they could pass on
+	}
+	report, err := r.run(ctx, bare, nil)
+	if err != nil {
+		return nil, err
+	}
+	old := map[string]bool{}
+	for _, p := range report.Parts {
+		for _, t := range p.Tests {
+			old[t.Name] = true
+		}
+	}
+	fresh := slices.DeleteFunc(slices.Clone(tests), func(name string) bool { return old[name] })
+	if len(fresh) == 0 {
+		return tests, nil
+	}
+	return fresh, nil
+}
+
+// read returns a file as a set leaves it.
+func (r *Request) read(ctx context.Context, set *workspace.Set, path string) (text []byte, err error) {
+	stage, err := r.Tree.Stage(ctx, set, r.Box)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, stage.Close()) }()
-	return stage.Read(r.Path)
+	return stage.Read(path)
 }
 
 // passing returns the names of the tests that count; an error where one fails,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/workspace"
 )
 
 // fake is a checker of Go that runs nothing: outcome says what becomes of a text
@@ -23,6 +25,8 @@ import (
 type fake struct {
 	outcome func(ctx context.Context, text string) (check.Outcome, error)
 	asked   atomic.Int32
+	mu      sync.Mutex
+	tests   string // the text of a_test.go in the last check
 }
 
 func (*fake) Name() string                     { return "fake" }
@@ -36,6 +40,13 @@ func (f *fake) Check(ctx context.Context, t check.Target) (check.Outcome, error)
 	if err != nil {
 		return check.Outcome{}, err
 	}
+	tests, err := t.Stage.Read("a_test.go")
+	if err != nil {
+		return check.Outcome{}, err
+	}
+	f.mu.Lock()
+	f.tests = string(tests)
+	f.mu.Unlock()
 	o, err := f.outcome(ctx, string(text))
 	o.Diagnostics, o.Tests, o.Gaps = slices.Clone(o.Diagnostics), slices.Clone(o.Tests), slices.Clone(o.Gaps) // check.Run writes into them
 	return o, err
@@ -243,6 +254,38 @@ func TestTimeAndCancel(t *testing.T) {
 	}
 	if n := f.asked.Load(); n > 2+int32(parallelMax) {
 		t.Errorf("%d runs after the end", n)
+	}
+}
+
+// TestNewTestsCountAlone: a weak test that is added to a file of strong ones does
+// not look strong; where the set only changes tests, all of the file count.
+func TestNewTestsCountAlone(t *testing.T) {
+	for _, c := range []struct {
+		set, name string
+		want      Verdict
+		tests     int
+	}{{"package a // old, new\n", "adds a weak test", Weak, 1}, {"package a // old, changed\n", "changes the tests", Strong, 1}, {"", "changes nothing", Strong, 1}} {
+		t.Run(c.name, func(t *testing.T) {
+			r, f := fakeRequest(t, nil)
+			f.outcome = func(_ context.Context, text string) (check.Outcome, error) {
+				o := tested(check.Passed)
+				if text != code {
+					o.Tests[0].State = check.Failed
+				}
+				if strings.Contains(f.tests, "new") {
+					o.Tests = append(o.Tests, check.Test{Name: "new", File: "a_test.go", State: check.Passed})
+				}
+				return o, nil
+			}
+			r.Parallel = 1 // f.tests is of the last check
+			if c.set != "" {
+				r.Set = &workspace.Set{Changes: []workspace.Change{{Path: "a_test.go", Content: []byte(c.set)}}}
+			}
+			report, err := Kill(t.Context(), r)
+			if err != nil || report.Verdict != c.want || report.Tests != c.tests {
+				t.Errorf("%+v %v", report, err)
+			}
+		})
 	}
 }
 

@@ -28,8 +28,11 @@ type Request struct {
 	Events   event.Sink
 	Parallel int // mutants at one time; 0 means one a processor, at most 4
 
-	Path  string   // the code, relative to the root
-	Tests []string // files whose tests count; none means all tests that cover Path
+	Path string // the code, relative to the root
+	// Tests are the files whose tests count; none means all tests that cover
+	// Path. Of a file that the tree has without Set, only those tests count that
+	// Set adds, if it adds any: old ones say nothing about new ones.
+	Tests []string
 	Options
 
 	Want  float64       // score from which the tests are strong, 0 to 1; 0 means WantDefault
@@ -257,9 +260,14 @@ func (r *Request) run(ctx context.Context, set *workspace.Set, only []string) (r
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, stage.Close()) }()
+	paths := []string{r.Path}
+	for _, t := range r.Tests {
+		if stage.Kind(t) == "file" {
+			paths = append(paths, t)
+		}
+	}
 	return check.Run(ctx, check.Request{
-		Stage: stage, Paths: append([]string{r.Path}, r.Tests...), Checkers: r.Checkers, Tests: true,
-		Changed: []string{r.Path}, Cache: r.Cache, Parallel: 1, Only: only,
+		Stage: stage, Paths: paths, Checkers: r.Checkers, Tests: true, Changed: []string{r.Path}, Cache: r.Cache, Parallel: 1, Only: only,
 	})
 }
 
