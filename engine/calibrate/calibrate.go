@@ -192,13 +192,12 @@ func (s *session) afford(calls, promptTokens, replyTokens int) error {
 	if !ok {
 		return nil
 	}
-	prefill, decode := rates(speed)
 	seconds := 0.0
-	if prefill > 0 {
-		seconds += float64(calls*promptTokens) / prefill
+	if rate := speed.Figures[prefill]; rate > 0 {
+		seconds += float64(calls*promptTokens) / rate
 	}
-	if decode > 0 {
-		seconds += float64(calls*replyTokens) / decode
+	if rate := speed.Figures[decode]; rate > 0 {
+		seconds += float64(calls*replyTokens) / rate
 	}
 	if time.Duration(seconds*float64(time.Second)) > s.limit {
 		return errShare
@@ -228,8 +227,7 @@ func Describe(p profile.Part) string {
 	text := p.Choice
 	switch p.Name {
 	case Speed:
-		prefill, decode := rates(p)
-		text = fmt.Sprintf("reads %.0f, writes %.0f tokens a second", prefill, decode)
+		text = fmt.Sprintf("reads %.0f, writes %.0f tokens a second", p.Figures[prefill], p.Figures[decode])
 	case Context:
 		text = fmt.Sprintf("%.0f tokens", p.Value)
 		if p.Value == 0 {
@@ -237,15 +235,14 @@ func Describe(p profile.Part) string {
 		}
 	case Temperature:
 		text = fmt.Sprintf("%.1f", p.Value)
-	case JSON, Think:
-		text = p.Choice
 	}
 	for i, score := range p.Scores {
-		if p.Name == Speed {
-			break
-		}
 		sep := ", "
-		if i == 0 {
+		switch {
+		case i > 0:
+		case text == "":
+			sep = ""
+		default:
 			sep = ": "
 		}
 		text += fmt.Sprintf("%s%s %d of %d", sep, score.Name, score.Good, score.Of)

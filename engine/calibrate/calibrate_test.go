@@ -30,7 +30,7 @@ var written = map[string]string{
 
 var (
 	asksSymbol = regexp.MustCompile(`the function (\w+) of the file`)
-	asksFile   = regexp.MustCompile("(?s)Write the whole file.*Write the function (\\w+)")
+	asksFile   = regexp.MustCompile(`(?s)Write the whole file.*Write the function (\w+)`)
 	inFence    = regexp.MustCompile("(?s)```\n(package.*?)```|```\n(//.*?)```")
 	door       = regexp.MustCompile(`The code of the blue door is (\d+)`)
 )

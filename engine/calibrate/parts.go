@@ -2,7 +2,9 @@ package calibrate
 
 import (
 	"fmt"
+	"math"
 	"strings"
+	"time"
 
 	"github.com/bitactor/cf/llm"
 	"github.com/bitactor/cf/llm/profile"
@@ -20,12 +22,6 @@ const (
 	needleTokens   = 24
 )
 
-// Names of the scores of speed.
-const (
-	prefillScore = "prefill"
-	decodeScore  = "decode"
-)
-
 // speed reads one prompt that no cache holds and writes a few tokens.
 func (s *session) speed() (profile.Part, error) {
 	filler := strings.Repeat(haystack(0)+haystack(1)+haystack(2), 6)
@@ -36,26 +32,23 @@ func (s *session) speed() (profile.Part, error) {
 	if err != nil {
 		return profile.Part{}, err
 	}
-	c := got.Call
-	rate := func(tokens int, seconds float64) int {
-		if tokens <= 0 || seconds <= 1e-4 {
+	rate := func(tokens int, took time.Duration) float64 {
+		if tokens <= 0 || took < time.Millisecond {
 			return 0
 		}
-		return int(min(float64(tokens)/seconds*10, 1e6)) // tenths of a token
+		return math.Round(10*float64(tokens)/took.Seconds()) / 10
 	}
-	prefill := rate(c.PromptTokens-c.ReusedTokens, c.Prefill.Seconds())
-	decode := rate(c.OutputTokens, c.Decode.Seconds())
-	return profile.Part{Value: float64(decode) / 10, Scores: nil, Choice: fmt.Sprintf("%d/%d", prefill, decode)}, nil
+	c := got.Call
+	return profile.Part{Figures: map[string]float64{
+		prefill: rate(c.PromptTokens-c.ReusedTokens, c.Prefill), decode: rate(c.OutputTokens, c.Decode),
+	}}, nil
 }
 
-// rates returns tokens a second of reading and writing; 0 is unknown.
-func rates(p profile.Part) (prefill, decode float64) {
-	var a, b int
-	if _, err := fmt.Sscanf(p.Choice, "%d/%d", &a, &b); err != nil {
-		return 0, 0
-	}
-	return float64(a) / 10, float64(b) / 10
-}
+// Figures of speed, in tokens a second; 0 is unknown.
+const (
+	prefill = "prefill"
+	decode  = "decode"
+)
 
 // edit asks for the same functions alone and within their whole files.
 func (s *session) edit() (profile.Part, error) {

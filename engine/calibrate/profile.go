@@ -10,8 +10,8 @@ import (
 func Profile(p profile.Profile) *engine.Profile {
 	out := engine.Profile{PrefillRate: p.PrefillRate, DecodeRate: p.DecodeRate}
 	if part, ok := p.Calibration.Part(Speed); ok {
-		if prefill, decode := rates(part); out.PrefillRate == 0 && out.DecodeRate == 0 {
-			out.PrefillRate, out.DecodeRate = prefill, decode
+		if out.PrefillRate == 0 && out.DecodeRate == 0 { // those of daily use say more
+			out.PrefillRate, out.DecodeRate = part.Figures[prefill], part.Figures[decode]
 		}
 	}
 	if part, ok := p.Calibration.Part(Edit); ok {

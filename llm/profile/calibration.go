@@ -14,11 +14,12 @@ type Calibration struct {
 
 // Part is one thing that was measured.
 type Part struct {
-	Name    string  `json:"name"`             // stable, such as "edit"
-	Choice  string  `json:"choice,omitempty"` // what follows from it: one of the scores' names; "" where nothing does
-	Value   float64 `json:"value,omitempty"`  // a figure that follows from it: tokens, a share, a temperature
-	Scores  []Score `json:"scores,omitempty"`
-	Seconds float64 `json:"seconds"` // it took
+	Name    string             `json:"name"`             // stable, such as "edit"
+	Choice  string             `json:"choice,omitempty"` // what follows from it: one of the scores' names; "" where nothing does
+	Value   float64            `json:"value,omitempty"`  // a figure that follows from it: tokens, a share, a temperature
+	Scores  []Score            `json:"scores,omitempty"`
+	Figures map[string]float64 `json:"figures,omitempty"` // what was measured in units, by stable names
+	Seconds float64            `json:"seconds"`           // it took
 }
 
 // Score is how one way of asking did.
@@ -73,9 +74,15 @@ func (c *Calibration) sane() bool {
 	if len(c.Parts) > partsMax {
 		return false
 	}
+	sound := func(f float64) bool { return f >= 0 && f < 1e9 } // no NaN either
 	for _, p := range c.Parts {
-		if !(p.Value >= 0 && p.Value < 1e9 && p.Seconds >= 0 && p.Seconds < 1e6) {
+		if !sound(p.Value) || !sound(p.Seconds) {
 			return false
+		}
+		for _, f := range p.Figures {
+			if !sound(f) {
+				return false
+			}
 		}
 		for _, s := range p.Scores {
 			if s.Good < 0 || s.Good > s.Of || s.Of > 1000 {
