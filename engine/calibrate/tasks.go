@@ -144,7 +144,7 @@ func (t task) usable(ctx context.Context, f form, text string, whole bool) strin
 		return ""
 	}
 	s, _ := after.Symbol(t.symbol)
-	if body := after.Text(s.Decl); !strings.Contains(body, missing) {
+	if body := after.Text(s.Decl); !s.BodyRange.Empty() && !strings.Contains(body, missing) {
 		return body
 	}
 	return ""
