@@ -21,6 +21,7 @@ const (
 	nameBytesMin      = 2
 	nameBytesMax      = 64
 	signatureBytesMax = 240
+	valueBytesMax     = 120 // of a constant with its value
 )
 
 // chunkFiles is how many changed files are read at once before their entries are

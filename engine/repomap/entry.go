@@ -58,6 +58,11 @@ func readEntry(ctx context.Context, lang *syntax.Language, file string, src []by
 	}
 	e.uses = uses(f, own, b.uses)
 	e.imports = imports(f)
+	if path.Ext(file) == ".hrl" { // macros and records of a header are there for who includes it
+		for i := range e.defs {
+			e.defs[i].exported = true
+		}
+	}
 	redact(file, e.defs)
 	return e, nil
 }
@@ -166,17 +171,21 @@ func underscored(name string) string {
 	return b.String()
 }
 
-// signature is a definition on one line: a small type whole, since its fields are
-// what others need; a long constant without its value.
+// signature is a definition on one line: a small type or macro whole, since its
+// fields and its value are what others need; a long constant without its value.
 func signature(f *syntax.File, s syntax.Symbol) string {
 	text := s.Signature
-	switch s.Kind {
-	case syntax.Type:
-		if whole := wholeType(f, s); whole != "" {
-			text = whole
+	switch l := f.Language().Name(); {
+	case s.Kind == syntax.Type:
+		text = typeSignature(f, s)
+	case s.Kind == syntax.Constant, s.Kind == syntax.Variable, s.Kind == syntax.Macro && (l == "c" || l == "erlang"):
+		whole := folded(f, s.Decl, " ")
+		if whole == "#define "+s.Name { // the guard of a header, or a switch: nobody calls it
+			return ""
 		}
-	case syntax.Constant, syntax.Variable:
-		if name, _, ok := strings.Cut(text, "="); ok && len(text) > signatureBytesMax/2 {
+		if whole != "" && len(whole) <= valueBytesMax {
+			text = whole
+		} else if name, _, ok := strings.Cut(text, "="); ok && len(text) > valueBytesMax {
 			text = strings.TrimSpace(name)
 		}
 	}
@@ -188,31 +197,45 @@ func signature(f *syntax.File, s syntax.Symbol) string {
 	}, text)
 }
 
-// wholeType folds the declaration of a type without functions into a line; "" where
-// it is too long or the language puts code into types.
-func wholeType(f *syntax.File, s syntax.Symbol) string {
+// typeSignature folds the declaration of a type without functions into a line; only
+// its head where it is long or the language puts code into types.
+func typeSignature(f *syntax.File, s syntax.Symbol) string {
 	separator := " "
 	switch f.Language().Name() {
 	case "go":
 		separator = "; "
 	case "c", "erlang", "rust", "typescript", "tsx":
 	default:
+		return s.Signature
+	}
+	whole := folded(f, s.Decl, separator)
+	if whole != "" && len(whole) <= signatureBytesMax && (f.Language().Name() != "rust" || !strings.Contains(whole, "fn ")) {
+		return whole
+	}
+	if f.Language().Name() == "go" { // the signature ends before "struct"
+		head, _, _ := strings.Cut(f.Text(s.Decl)[:min(s.Decl.End-s.Decl.Start, signatureBytesMax)], "{")
+		return strings.Join(strings.Fields(head), " ")
+	}
+	return s.Signature
+}
+
+// folded puts a part of the source on one line, without its comments: separator
+// stands where a line ended, a space beside brackets. "" where it is far too long.
+func folded(f *syntax.File, part syntax.Range, separator string) string {
+	if part.End-part.Start > 4*signatureBytesMax {
 		return ""
 	}
-	if s.Decl.End-s.Decl.Start > 4*signatureBytesMax {
-		return ""
-	}
-	text := []byte(f.Text(s.Decl))
+	text := []byte(f.Text(part))
 	for _, r := range f.Regions() {
-		if r.Kind == syntax.Comment && r.Range.Start >= s.Decl.Start && r.Range.End <= s.Decl.End {
+		if r.Kind == syntax.Comment && r.Range.Start >= part.Start && r.Range.End <= part.End {
 			for i := r.Range.Start; i < r.Range.End; i++ {
-				text[i-s.Decl.Start] = ' '
+				text[i-part.Start] = ' '
 			}
 		}
 	}
 	var b strings.Builder
 	for line := range strings.Lines(string(text)) {
-		line = strings.Join(strings.Fields(line), " ")
+		line = strings.Join(strings.Fields(strings.TrimSuffix(strings.TrimRight(line, " \t\r\n"), "\\")), " ")
 		switch {
 		case line == "":
 			continue
@@ -222,9 +245,6 @@ func wholeType(f *syntax.File, s syntax.Symbol) string {
 			b.WriteString(separator)
 		}
 		b.WriteString(line)
-	}
-	if b.Len() > signatureBytesMax || f.Language().Name() == "rust" && strings.Contains(b.String(), "fn ") {
-		return ""
 	}
 	return b.String()
 }

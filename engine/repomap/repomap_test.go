@@ -136,6 +136,38 @@ func TestRenderAllLanguages(t *testing.T) {
 	}
 }
 
+// TestSignatures shows what a definition of each kind is reduced to.
+func TestSignatures(t *testing.T) {
+	long := strings.Repeat("long", 60)
+	tests := []struct{ name, file, source, word, want string }{
+		{"the guard of a header", "list.h", "#ifndef LIST_H\n#define LIST_H\n#define LIST_MAX 10\nint list_len(void);\n#endif\n", "list.h", "  #define LIST_MAX 10\n  int list_len(void);"},
+		{"a struct of C", "list.h", "struct node {\n\tint value; /* first */\n\tstruct node *next;\n};\n", "list.h", "  struct node { int value; struct node *next; }"},
+		{"a struct of Go", "a.go", "package a\n\n// Point is a place.\ntype Point struct {\n\tX, Y int // in metres\n\n\tName string\n}\n", "Point", "  type Point struct { X, Y int; Name string }"},
+		{"an interface", "a.go", "package a\n\ntype Reader interface {\n\tRead(p []byte) (int, error)\n}\n", "Reader", "  type Reader interface { Read(p []byte) (int, error) }"},
+		{"a macro of C", "max.h", "#define MAX_OF(a, b) \\\n\t((a) > (b) ? (a) : (b))\n", "max.h", "  #define MAX_OF(a, b) ((a) > (b) ? (a) : (b))"},
+		{"a constant of Python", "a.py", "LIMIT = 7919\n", "LIMIT", "  LIMIT = 7919"},
+		{"a constant of JavaScript", "a.js", "export const limitOf = 7919;\n", "limitOf", "  export const limitOf = 7919;"},
+		{"a constant of TypeScript", "a.ts", "export const limitOf: number = 7919;\n", "limitOf", "  export const limitOf: number = 7919;"},
+		{"a constant of Rust", "a.rs", "pub const LIMIT: usize = 7919;\n", "LIMIT", "  pub const LIMIT: usize = 7919;"},
+		{"a constant of the shell", "a.sh", "LIMIT=7919\n", "LIMIT", "  LIMIT=7919"},
+		{"a constant of Erlang", "a.hrl", "-define(LIMIT, 7919).\n", "LIMIT", "  -define(LIMIT, 7919)."},
+		{"a constant of Elixir", "a.ex", "defmodule App do\n  @limit 7919\n  def limit, do: @limit\nend\n", "a.ex", "  defmodule App\n    @limit 7919\n    def limit"},
+		{"a long struct", "a.go", "package a\n\ntype Point struct {\n\tX " + long + "\n}\n", "Point", "  type Point struct"},
+		{"a long table", "a.go", "package a\n\nvar Table = \"" + long + "\"\n", "Table", "  var Table"},
+		{"a method with its class", "a.py", "class Stack:\n    def push(self, item):\n        def local(): pass\n        return item\n", "`push` local()", "  class Stack\n    def push(self, item)"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, dir, map[string]string{test.file: test.source})
+			got := render(t, dir, repomap.Request{Text: test.word})
+			if diff := cmp.Diff(test.file+":\n"+test.want, got.Text); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestRenderHidesSecretsAndIgnoredFiles(t *testing.T) {
 	dir, cache := t.TempDir(), filepath.Join(t.TempDir(), "map")
 	key := "AKIA" + "Q3EXAMPLXKEY7ZWV"
