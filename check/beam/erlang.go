@@ -37,6 +37,7 @@ func (*erlang) Tools() []check.Tool { return []check.Tool{escript} }
 func (*erlang) Canaries() []check.Canary {
 	files := map[string]string{
 		"canary.erl":       "-module(canary).\n-export([sing/1]).\nsing(A) ->\n    B = lists:nope(A),\n    A.\n",
+		"rebar.config":     "",
 		"canary_tests.erl": "-module(canary_tests).\n-include_lib(\"eunit/include/eunit.hrl\").\nsing_test() -> ?assertEqual(2, length([1])).\n",
 	}
 	return []check.Canary{
@@ -91,13 +92,20 @@ func (r *erlangRun) check(ctx context.Context) error {
 
 // sources returns what the compiler shall see: of a project all files, of lone
 // ones those that changed and, marked by "-", their neighbours.
-func (r *erlangRun) sources() string {
+func (r *erlangRun) sources(ctx context.Context) (string, error) {
+	files := r.Present(r.Target.Files)
+	if r.project != "" {
+		var err error
+		if files, err = r.Project(ctx, NewErlang()); err != nil {
+			return "", err
+		}
+	}
 	var b strings.Builder
 	folders := map[string]bool{}
 	for _, f := range r.Target.Changed {
 		folders[path.Dir(f)] = true
 	}
-	for _, f := range r.Present(r.Target.Files) {
+	for _, f := range files {
 		mark := "+"
 		if r.project == "" && !slices.Contains(r.Target.Changed, f) {
 			mark = "-"
@@ -111,7 +119,7 @@ func (r *erlangRun) sources() string {
 		}
 		b.WriteString(mark + filepath.Join(r.Target.Stage.Root(), filepath.FromSlash(f)) + "\n")
 	}
-	return b.String()
+	return b.String(), nil
 }
 
 // module is a compiled module that holds tests.
@@ -124,7 +132,11 @@ func (r *erlangRun) compile(ctx context.Context) ([]module, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := r.Script("compile.list", r.sources())
+	sources, err := r.sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := r.Script("compile.list", sources)
 	if err != nil {
 		return nil, err
 	}

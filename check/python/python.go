@@ -69,6 +69,7 @@ type run struct {
 	python    interpreter
 	installed map[string]bool // modules
 	folder    string
+	project   []string // all Python files of the project; of a run with tests
 }
 
 func (c *checker) Check(ctx context.Context, t check.Target) (check.Outcome, error) {
@@ -101,6 +102,11 @@ func (r *run) check(ctx context.Context) error {
 	if !r.Target.Tests || r.Failing() {
 		return nil
 	}
+	files, err := r.Project(ctx, New())
+	if err != nil {
+		return err
+	}
+	r.project = files
 	return r.test(ctx)
 }
 

@@ -28,7 +28,7 @@ var (
 // test runs the tests: of the changed files alone where they are all tests,
 // else all of the project's.
 func (r *run) test(ctx context.Context) error {
-	files := r.Target.Files
+	files := r.project
 	if !slices.ContainsFunc(r.Target.Changed, func(f string) bool { return !isTest(f) }) {
 		files = r.Target.Changed
 	}
@@ -75,7 +75,7 @@ func (r *run) wantsPytest(files []string) bool {
 
 func (r *run) testCall(framework string, files []string) (tool.Call, error) {
 	call := tool.Call{Step: "tests", Tool: framework, Program: r.python.Program, Dir: r.Target.Project}
-	sources, err := r.list("sources.list", slices.DeleteFunc(r.Present(r.Target.Files), func(f string) bool { return path.Ext(f) != ".py" || isTest(f) }))
+	sources, err := r.list("sources.list", slices.DeleteFunc(slices.Clone(r.project), func(f string) bool { return path.Ext(f) != ".py" || isTest(f) }))
 	if err != nil {
 		return call, err
 	}

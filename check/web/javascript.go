@@ -130,7 +130,11 @@ var others = []string{"mocha", "ava", "jasmine", "tap", "tape", "qunit", "karma"
 // test runs the tests: of the changed files alone where they are all tests,
 // else all of the project's.
 func (r *run) test(ctx context.Context) error {
-	files := r.Target.Files
+	all, err := r.Project(ctx, r.kind)
+	if err != nil {
+		return err
+	}
+	files := all
 	if !slices.ContainsFunc(r.Target.Changed, func(f string) bool { return !named.MatchString(f) }) {
 		files = r.Target.Changed
 	}
@@ -167,7 +171,7 @@ func (r *run) test(ctx context.Context) error {
 	if len(own) == 0 {
 		return nil
 	}
-	return r.nodeTest(ctx, own)
+	return r.nodeTest(ctx, own, all)
 }
 
 // notRun says that there are tests for a runner that is not known.
@@ -181,10 +185,10 @@ func (r *run) notRun() {
 	r.Gap(check.Gap{What: "tests", Why: why, Hint: "name the command with --test, or in a [check.NAME] of the configuration"})
 }
 
-// nodeTest runs node's own runner.
-func (r *run) nodeTest(ctx context.Context, files []string) error {
+// nodeTest runs node's own runner on files; all are the project's.
+func (r *run) nodeTest(ctx context.Context, files, all []string) error {
 	var sources strings.Builder
-	for _, f := range r.listable(r.Present(r.Target.Files)) {
+	for _, f := range r.listable(all) {
 		if !named.MatchString(f) {
 			sources.WriteString(r.absolute(f) + "\n")
 		}

@@ -69,7 +69,7 @@ func (k *kind) Check(ctx context.Context, t check.Target) (check.Outcome, error)
 		s.Missing(node)
 		return s.Outcome(), nil
 	}
-	r := &run{Session: s, node: program}
+	r := &run{Session: s, node: program, kind: k}
 	if err := r.prepare(); err != nil {
 		return s.Outcome(), err
 	}
@@ -81,6 +81,7 @@ func (k *kind) Check(ctx context.Context, t check.Target) (check.Outcome, error)
 // run is one check.
 type run struct {
 	*tool.Session
+	kind   *kind
 	node   tool.Program
 	folder string
 	pack   packageFile
