@@ -77,15 +77,11 @@ import (
 // been initialised before this package, and nothing has been allocated yet.
 func init() { C.use_counted() }
 
-// maxMemory bounds what the C library may hold for one parse, in bytes. A tree
-// takes 10 to 25 times the bytes of ordinary source.
-const maxMemory = 96 << 20
-
-// watched runs a parse; stop is set when the C library holds more than
-// maxMemory for it.
-func watched(stop *uintptr, parse func()) {
+// watched runs a parse; stop is set when the C library holds more than most
+// bytes for it.
+func watched(stop *uintptr, most int64, parse func()) {
 	runtime.LockOSThread()
-	C.watch_memory((*C.size_t)(unsafe.Pointer(stop)), maxMemory)
+	C.watch_memory((*C.size_t)(unsafe.Pointer(stop)), C.size_t(most))
 	defer func() {
 		C.watch_memory(nil, 0)
 		runtime.UnlockOSThread()

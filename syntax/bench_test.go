@@ -38,10 +38,10 @@ func BenchmarkParse(b *testing.B) {
 }
 
 // BenchmarkParseMemory reports the largest resident set of the process after Go
-// sources of 2 MiB and one that is refused for the memory it would take.
+// sources of MaxBytes and one that is refused for the memory it would take.
 func BenchmarkParseMemory(b *testing.B) {
 	function := "func F(x int) int {\n\t// It adds.\n\tif x > 1000 {\n\t\treturn x + add(x, 2)\n\t}\n\treturn 0\n}\n\n"
-	large := []byte("package p\n\n" + strings.Repeat(function, MaxBytes/2/len(function)))
+	large := []byte("package p\n\n" + strings.Repeat(function, (MaxBytes-16)/len(function)))
 	refused := bytes.Repeat([]byte("(((("), MaxBytes/4)
 	for b.Loop() {
 		if _, err := Parse(context.Background(), ByName("go"), large); err != nil {

@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// The bounds of one parse. Memory is bounded too: at about 96 MiB for the tree
-// and what was found in it.
+// The bounds of one parse. Memory is bounded too, by what a source of its size
+// may take (memoryOf), and for all parses of the process together: one of the
+// largest sources, or several smaller ones, are read at one time.
 const (
-	MaxBytes   = 4 << 20          // of a source
+	MaxBytes   = 1 << 20          // of a source
 	MaxTime    = 10 * time.Second // of a parse, whatever the context allows
 	maxProblem = 50               // reported a file
 )
@@ -18,7 +19,7 @@ const (
 // The errors of Parse. They are no findings about the source: it was not read
 // to its end, so nothing is known of it.
 var (
-	ErrTooLarge   = errors.New("larger than 4 MiB")
+	ErrTooLarge   = errors.New("larger than 1 MiB")
 	ErrTooComplex = errors.New("takes more time or memory than a parse may")
 	ErrNoParser   = errors.New("this cf was built without cgo and has no parser for it")
 )

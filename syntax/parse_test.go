@@ -102,7 +102,7 @@ func TestDeepNestingThatIsClosed(t *testing.T) {
 }
 
 func TestParseStopsWithTheContext(t *testing.T) {
-	src := bytes.Repeat([]byte("func f() { a(b, c, d); }\n"), MaxBytes/200)
+	src := bytes.Repeat([]byte("func f() { a(b, c, d); }\n"), MaxBytes/50)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
 	start := time.Now()
@@ -112,6 +112,26 @@ func TestParseStopsWithTheContext(t *testing.T) {
 	}
 	if d := time.Since(start); d > 5*time.Second {
 		t.Errorf("stopped after %v", d)
+	}
+}
+
+// TestParsesShareMemory reads more large sources at one time than there is memory
+// for: each waits for its turn.
+func TestParsesShareMemory(t *testing.T) {
+	function := "func F(x int) int {\n\tif x > 1000 {\n\t\treturn add(x, 2)\n\t}\n\treturn 0\n}\n\n"
+	src := []byte("package p\n\n" + strings.Repeat(function, (MaxBytes-16)/len(function)))
+	before := peakMemory(t)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			if problems, err := Check(context.Background(), ByName("go"), src); err != nil || len(problems) > 0 {
+				t.Errorf("problems %v, error %v", problems, err)
+			}
+		})
+	}
+	group.Wait()
+	if grown := peakMemory(t) - before; grown > 2*maxMemory {
+		t.Errorf("%d MiB at one time", grown>>20)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	python "github.com/tree-sitter/tree-sitter-python/bindings/go"
 	rust "github.com/tree-sitter/tree-sitter-rust/bindings/go"
 	typescript "github.com/tree-sitter/tree-sitter-typescript/bindings/go"
+	"golang.org/x/sync/semaphore"
 )
 
 // grammars are the entry points of the C parsers, by name of language.
@@ -102,6 +103,16 @@ const chunkBytes = 16 << 10
 
 func servedBytes(src []byte) int { return 3*len(src) + 16<<20 }
 
+// maxMemory bounds what the C library holds for all parses together, in bytes.
+const maxMemory = 64 << 20
+
+// memoryOf returns the share of it that a source may take. A tree takes 10 to 25
+// times the bytes of ordinary source.
+func memoryOf(sourceBytes int) int64 { return min(maxMemory, 1<<20+96*int64(sourceBytes)) }
+
+// memory is what no parse has taken.
+var memory = semaphore.NewWeighted(maxMemory)
+
 // grow parses the source to a tree, which the caller closes.
 func grow(ctx context.Context, deadline time.Time, g *grammar, src []byte) (*sitter.Tree, error) {
 	p := takeParser()
@@ -129,7 +140,7 @@ func grow(ctx context.Context, deadline time.Time, g *grammar, src []byte) (*sit
 		}
 		return piece
 	}
-	watched(p.stop, func() { tree = p.ParseWithOptions(read, nil, nil) })
+	watched(p.stop, memoryOf(len(src)), func() { tree = p.ParseWithOptions(read, nil, nil) })
 	if !unwatch() {
 		stopping.Wait()
 	}
@@ -139,13 +150,22 @@ func grow(ctx context.Context, deadline time.Time, g *grammar, src []byte) (*sit
 		// https://github.com/tree-sitter/tree-sitter/pull/4176).
 		p.free()
 		giveBackMemory(maxMemory)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+		if err := ended(ctx); err != nil {
+			return nil, err
 		}
 		return nil, ErrTooComplex
 	}
 	p.give()
 	return tree, nil
+}
+
+// ended is the error of a context that has ended or is about to: the parser's own
+// clock may be a moment ahead of the context's.
+func ended(ctx context.Context) error {
+	if d, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(d) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 func microsUntil(deadline time.Time) uint64 {
@@ -156,6 +176,10 @@ func microsUntil(deadline time.Time) uint64 {
 // without all only the problems.
 func readTree(ctx context.Context, f *File, all bool) (harvest, error) {
 	g := loaded[f.language]
+	if err := memory.Acquire(ctx, memoryOf(len(f.src))); err != nil {
+		return harvest{}, err
+	}
+	defer memory.Release(memoryOf(len(f.src)))
 	deadline := time.Now().Add(MaxTime)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
@@ -210,8 +234,8 @@ func eachMatch(ctx context.Context, deadline time.Time, query *sitter.Query, roo
 		}
 		visit(m)
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if err := ended(ctx); err != nil {
+		return err
 	}
 	if cursor.DidExceedMatchLimit() || !time.Now().Before(deadline) { // it may have ended early
 		return ErrTooComplex

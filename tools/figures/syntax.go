@@ -56,7 +56,7 @@ func measureSyntax(string) ([]figure, error) {
 		figures = append(figures, figure{
 			Name: "peak memory of parsing", Goal: fmt.Sprintf("under %d MiB", parseGoalMiB),
 			Measured: s.in("MiB", 0), Pass: s.median < parseGoalMiB,
-			Conditions: "whole test process, after Go sources of 2 MiB and one of 4 MiB that is refused",
+			Conditions: "whole test process, after Go sources of 1 MiB, the largest that are read, and one that is refused",
 		})
 	}
 	return figures, nil
