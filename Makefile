@@ -67,8 +67,8 @@ test-packages: # the programs that tests drive, where they are missing
 	@tools/packages.sh
 
 ##@ Measure (figures go to docs/figures.md)
-.PHONY: bench bench-start bench-stream bench-reuse bench-memory bench-commit bench-stage bench-validate bench-syntax bench-repomap
-bench: bench-start bench-stream bench-reuse bench-memory bench-commit bench-stage bench-validate bench-syntax bench-repomap ## all figures
+.PHONY: bench bench-start bench-stream bench-reuse bench-memory bench-commit bench-stage bench-validate bench-syntax bench-repomap bench-safe-memory
+bench: bench-start bench-stream bench-reuse bench-memory bench-commit bench-stage bench-validate bench-syntax bench-repomap bench-safe-memory ## all figures
 bench-start: build ## start-up of cf against an empty Go program
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md start
 bench-stream: build ## tokens per second and first token against a bare curl
@@ -95,6 +95,8 @@ MODEL ?= $(TEST_MODEL)
 solve: build ## tasks that MODEL solves: raw, through aider, through cf (TASKS="go/ c/" ARMS="raw high")
 	@$(if $(OLLAMA_HOST),,tools/with-server.sh $(CF)) go -C tools run ./solve -cf $(CF) -model $(MODEL) -only "$(TASKS)" -arms "$(ARMS)" \
 	  -doc $(CURDIR)/docs/solve.md -figures $(CURDIR)/docs/figures.md
+bench-safe-memory: build ## peak memory of cf over the largest trees, diffs and outputs
+	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md safe-memory
 
 include core/core.mk
 

@@ -25,7 +25,7 @@ func New() []check.Checker {
 			canary: check.Canary{Files: map[string]string{"canary.json": "{\n  \"a\": 1,\n  \"a\": 2\n}\n"}, File: "canary.json", Line: 3, Code: "duplicate-key"},
 		},
 		checker{
-			name: "yaml", kinds: map[Kind]func(*source.File) error{YAML: yamlAlone},
+			name: "yaml", values: YAMLValuesMax, kinds: map[Kind]func(*source.File) error{YAML: yamlAlone},
 			canary: check.Canary{Files: map[string]string{"canary.yaml": "a: 1\nb:\n  c: 1\n  c: 2\n"}, File: "canary.yaml", Line: 4, Code: "duplicate-key"},
 		},
 		checker{
@@ -51,6 +51,9 @@ func yamlAlone(f *source.File) error {
 }
 
 func tomlAlone(f *source.File) error {
+	if crowded(f.Data) {
+		return errCrowded
+	}
 	CheckTOML(f)
 	return nil
 }
@@ -58,6 +61,7 @@ func tomlAlone(f *source.File) error {
 // checker checks files of a few kinds, each alone.
 type checker struct {
 	name   string
+	values int // at most in a file, 0 for any number
 	kinds  map[Kind]func(*source.File) error
 	canary check.Canary
 }
@@ -74,6 +78,6 @@ func (c checker) Canaries() []check.Canary { return []check.Canary{c.canary} }
 
 // Check looks at the changed files, each alone.
 func (c checker) Check(ctx context.Context, t check.Target) (check.Outcome, error) {
-	r := source.Reader{Checker: c.name, Tool: "cf " + c.name}
+	r := source.Reader{Checker: c.name, Tool: "cf " + c.name, ValuesMax: c.values}
 	return r.Each(ctx, t, t.Changed, func(f *source.File) error { return c.kinds[formatOf(f.Path)](f) })
 }

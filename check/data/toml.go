@@ -1,13 +1,42 @@
 package data
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/bitactor/cf/check/source"
 )
+
+// keysMax bounds the keys of one table: the library takes time in proportion to
+// the square of their number, and heeds no context.
+const keysMax = 20_000
+
+var errCrowded = fmt.Errorf("a table of more than %d keys", keysMax)
+
+// crowded tells whether a table may have more keys than keysMax, by its equals
+// signs, or the file so many tables.
+func crowded(text []byte) bool {
+	keys, tables := 0, 0
+	for line := range bytes.Lines(text) {
+		line = bytes.TrimLeft(line, " \t")
+		switch {
+		case bytes.HasPrefix(line, []byte("[[")):
+			keys = 0
+		case bytes.HasPrefix(line, []byte("[")):
+			keys = 0
+			tables++
+		}
+		keys += bytes.Count(line, []byte("="))
+		if keys > keysMax || tables > keysMax {
+			return true
+		}
+	}
+	return false
+}
 
 // CheckTOML records what is wrong with f as TOML 1.0: the first error.
 func CheckTOML(f *source.File) {

@@ -20,6 +20,10 @@ const (
 	growthMax = 10
 )
 
+// YAMLValuesMax bounds the lines and values of a YAML file that is parsed: each
+// takes about 200 bytes.
+const YAMLValuesMax = 300_000
+
 // template finds lines that text/template or Jinja are to fill in: a value or a
 // whole line that begins with a mark of theirs.
 var template = source.Pattern(`(?m)^[ \t]*(?:- +)*(?:[\w.\-/"']+:[ \t]+)?(?:\{\{|\{%)`)

@@ -63,12 +63,16 @@ func (checker) Canaries() []check.Canary {
 	}
 }
 
+// bytesMax is the largest file that is parsed: the instructions of a file take up
+// to 270 times its bytes.
+const bytesMax = 256 << 10
+
 // Depends tells that COPY may name files anywhere in the tree.
 func (checker) Depends(check.Target) []string { return []string{"."} }
 
 // Check looks at the changed files, each alone.
 func (checker) Check(ctx context.Context, t check.Target) (check.Outcome, error) {
-	r := source.Reader{Checker: name, Tool: tool}
+	r := source.Reader{Checker: name, Tool: tool, BytesMax: bytesMax}
 	return r.Each(ctx, t, t.Changed, func(f *source.File) error {
 		d := read(f, t.Stage.Kind)
 		if d != nil {

@@ -55,7 +55,7 @@ func (checker) Canaries() []check.Canary {
 
 // Check looks at the changed files, each alone.
 func (checker) Check(ctx context.Context, t check.Target) (check.Outcome, error) {
-	r := source.Reader{Checker: name, Tool: tool}
+	r := source.Reader{Checker: name, Tool: tool, ValuesMax: data.YAMLValuesMax}
 	var gaps []check.Gap
 	out, err := r.Each(ctx, t, t.Changed, func(f *source.File) error {
 		var docs []*yaml.Node

@@ -98,6 +98,10 @@ func (l *linker) rendered(target string) bool {
 	return l.stage.Kind(strings.TrimSuffix(target, ".html")+".md") == "file"
 }
 
+// linkedBytesMax is the largest file that is parsed beside the one that links to
+// it.
+const linkedBytesMax = bytesMax / 2
+
 // known returns the anchors of target, nil where they can't be told.
 func (l *linker) known(d *document, target string) map[string]bool {
 	if all, ok := l.anchors[target]; ok {
@@ -106,7 +110,7 @@ func (l *linker) known(d *document, target string) map[string]bool {
 	l.anchors[target] = nil // stands if parsing fails
 	if target == d.f.Path {
 		l.anchors[target] = d.anchors()
-	} else if data, err := l.stage.Read(target); err == nil && len(data) <= workspace.FileBytesMax {
+	} else if data, err := l.stage.Read(target); err == nil && len(data) <= linkedBytesMax {
 		if other, err := parse(source.New(name, tool, target, data)); err == nil {
 			l.anchors[target] = other.anchors()
 		}

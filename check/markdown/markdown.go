@@ -60,13 +60,17 @@ func (checker) Canaries() []check.Canary {
 	}
 }
 
+// bytesMax is the largest file that is parsed: the parser's tree takes up to 140
+// times its bytes.
+const bytesMax = 384 << 10
+
 // Depends tells that a link may lead anywhere in the tree.
 func (checker) Depends(check.Target) []string { return []string{"."} }
 
 // Check looks at the changed files, and in the others at links to what changed.
 func (checker) Check(ctx context.Context, t check.Target) (check.Outcome, error) {
 	l := &linker{stage: t.Stage, anchors: map[string]map[string]bool{}}
-	r := source.Reader{Checker: name, Tool: tool}
+	r := source.Reader{Checker: name, Tool: tool, BytesMax: bytesMax}
 	out, err := r.Each(ctx, t, t.Changed, func(f *source.File) error {
 		d, err := parse(f)
 		if err != nil {

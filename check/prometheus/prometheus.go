@@ -51,7 +51,7 @@ func (checker) Canaries() []check.Canary {
 
 // Check looks at the changed files, each alone.
 func (checker) Check(ctx context.Context, t check.Target) (check.Outcome, error) {
-	r := source.Reader{Checker: name, Tool: tool}
+	r := source.Reader{Checker: name, Tool: tool, ValuesMax: data.YAMLValuesMax}
 	return r.Each(ctx, t, t.Changed, func(f *source.File) error {
 		for _, doc := range data.CheckYAML(f) {
 			if len(doc.Content) == 1 {

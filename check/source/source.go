@@ -5,8 +5,10 @@
 // checkers' part.
 //
 // Invariants:
-//  1. No file larger than workspace.FileBytesMax is given to a checker; it
-//     becomes a gap.
+//  1. No file larger than workspace.FileBytesMax, or than its Reader allows, is
+//     given to a checker; it becomes a gap. One of the largest files, or several
+//     smaller ones, are with checkers at one time, so that memory is bounded
+//     however many run.
 //  2. A position never lies outside the file: lines and columns are held in
 //     their ranges, whatever a parser says.
 //  3. Offsets, lines and columns count in the file as it lies on disk, a byte
@@ -24,6 +26,8 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/fault"
@@ -174,9 +178,48 @@ func Pattern(expression string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }
 
-// Reader names who reads files.
+// Reader names who reads files, and bounds what its parser is given. A parser may
+// need more than a hundred times the bytes of a file.
 type Reader struct {
 	Checker, Tool string
+	BytesMax      int // of a file; 0 means workspace.FileBytesMax
+	ValuesMax     int // lines, commas and opening brackets of a file; 0 means any number
+}
+
+// room is what files may take of memory at one time: the largest that a Reader
+// allows takes all of it.
+var room = semaphore.NewWeighted(roomWhole)
+
+const roomWhole = 1 << 10
+
+// share returns the part of room that a file takes.
+func (r Reader) share(data []byte) int64 {
+	return 1 + int64(len(data))*(roomWhole-1)/int64(r.bytesMax())
+}
+
+func (r Reader) bytesMax() int {
+	if r.BytesMax > 0 {
+		return r.BytesMax
+	}
+	return workspace.FileBytesMax
+}
+
+// tooMuch says why a file is not given to a parser, or "".
+func (r Reader) tooMuch(data []byte) string {
+	if len(data) > r.bytesMax() {
+		return workspace.CodeTooBig
+	}
+	if r.ValuesMax == 0 {
+		return ""
+	}
+	values := 0
+	for _, mark := range []string{"\n", ",", "[", "{"} {
+		values += bytes.Count(data, []byte(mark))
+	}
+	if values > r.ValuesMax {
+		return fmt.Sprintf("more than %d lines and values", r.ValuesMax)
+	}
+	return ""
 }
 
 // Each reads the files that names lists, one after the other, has visit look
@@ -199,20 +242,29 @@ func (r Reader) Each(ctx context.Context, t check.Target, names []string, visit 
 			out.Diagnostics = append(out.Diagnostics, f.Findings()...)
 		case err != nil:
 			out.Gaps = append(out.Gaps, check.Gap{File: name, What: "parse", Why: reason(err), Blocks: true})
-		case len(data) > workspace.FileBytesMax:
-			out.Gaps = append(out.Gaps, check.Gap{File: name, What: "parse", Why: workspace.CodeTooBig, Blocks: true})
+		case r.tooMuch(data) != "":
+			out.Gaps = append(out.Gaps, check.Gap{File: name, What: "parse", Why: r.tooMuch(data), Blocks: true})
 		default:
-			f := New(r.Checker, r.Tool, name, data)
-			if gap := guarded(f, visit); gap != "" {
-				out.Gaps = append(out.Gaps, check.Gap{File: name, What: "parse", Why: gap, Blocks: true})
+			if err := room.Acquire(ctx, r.share(data)); err != nil {
+				return out, err
 			}
-			if f.dropped > 0 {
-				out.Gaps = append(out.Gaps, check.Gap{File: name, What: "report", Why: fmt.Sprintf("only the first %d findings are shown, %d are not", findingsMax, f.dropped)})
-			}
-			out.Diagnostics = append(out.Diagnostics, f.Findings()...)
+			r.one(&out, name, data, visit)
+			room.Release(r.share(data))
 		}
 	}
 	return out, nil
+}
+
+// one has visit look at one file.
+func (r Reader) one(out *check.Outcome, name string, data []byte, visit func(*File) error) {
+	f := New(r.Checker, r.Tool, name, data)
+	if gap := guarded(f, visit); gap != "" {
+		out.Gaps = append(out.Gaps, check.Gap{File: name, What: "parse", Why: gap, Blocks: true})
+	}
+	if f.dropped > 0 {
+		out.Gaps = append(out.Gaps, check.Gap{File: name, What: "report", Why: fmt.Sprintf("only the first %d findings are shown, %d are not", findingsMax, f.dropped)})
+	}
+	out.Diagnostics = append(out.Diagnostics, f.Findings()...)
 }
 
 func reason(err error) string {

@@ -65,7 +65,7 @@ func (checker) Depends(check.Target) []string { return []string{"."} }
 
 // Check looks at the changed files, each alone.
 func (checker) Check(ctx context.Context, t check.Target) (check.Outcome, error) {
-	r := source.Reader{Checker: name, Tool: tool}
+	r := source.Reader{Checker: name, Tool: tool, ValuesMax: data.YAMLValuesMax}
 	c := file{kind: t.Stage.Kind}
 	for _, config := range []string{".github/actionlint.yaml", ".github/actionlint.yml"} {
 		if text, err := t.Stage.Read(config); err == nil {

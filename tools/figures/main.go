@@ -34,6 +34,8 @@ var suites = map[string]suite{
 	"syntax":   measureSyntax,
 	"repomap":  measureRepomap,
 
+	"safe-memory": measureSafeMemory,
+
 	"core":      readCore,
 	"soak-core": soakCore,
 	"fuzz-core": fuzzCore,

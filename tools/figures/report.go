@@ -26,7 +26,7 @@ func (s spread) in(unit string, digits int) string {
 
 // target is the target of make that measures a suite.
 func target(suite string) string {
-	if strings.Contains(suite, "-") {
+	if strings.HasSuffix(suite, "-core") {
 		return suite
 	}
 	return "bench-" + suite

@@ -72,15 +72,20 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 // validating runs cf validate with folders of its own.
 type validating struct{ cf, root, home string }
 
+func (v validating) environ() []string {
+	env := os.Environ()
+	for _, name := range []string{"CACHE", "STATE", "CONFIG", "DATA"} {
+		env = append(env, "XDG_"+name+"_HOME="+filepath.Join(v.home, strings.ToLower(name)))
+	}
+	return env
+}
+
 type validated struct{ wall, tools time.Duration }
 
 func (v validating) run() (validated, error) {
 	cmd := exec.Command(v.cf, "validate", "--json", changedFile)
 	cmd.Dir = v.root
-	cmd.Env = os.Environ()
-	for _, name := range []string{"CACHE", "STATE", "CONFIG", "DATA"} {
-		cmd.Env = append(cmd.Env, "XDG_"+name+"_HOME="+filepath.Join(v.home, strings.ToLower(name)))
-	}
+	cmd.Env = v.environ()
 	began := time.Now()
 	out, err := cmd.Output()
 	wall := time.Since(began)
