@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // budget bounds one run of cf; it is far over what a task takes.
@@ -35,6 +36,8 @@ func (b *bench) implement(level, without string) arm {
 		}
 		cmd := exec.CommandContext(ctx, b.cf, args...)
 		cmd.Dir = dir
+		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it ends what it started
+		cmd.WaitDelay = 30 * time.Second
 		cmd.Env = append(os.Environ(), "CF_HOST="+b.meter.URL, "CF_MODEL="+b.model)
 		for _, name := range []string{"CACHE", "STATE", "CONFIG", "DATA"} {
 			cmd.Env = append(cmd.Env, "XDG_"+name+"_HOME="+filepath.Join(b.judge.folder, "home", strings.ToLower(name)))
@@ -65,7 +68,7 @@ func lastWords(events []byte, said string) string {
 	return tail(said, 300)
 }
 
-var testName = regexp.MustCompile(`(^|/)(test_[^/]*\.py|[^/]*_test\.(go|exs|c|py))$`)
+var testName = regexp.MustCompile(`(^|/)(test_[^/]*\.(py|c)|[^/]*_test\.(go|exs|c|py))$`)
 
 // gather moves the test file that cf wrote to where the task has it: cf chooses
 // the name itself.
