@@ -41,7 +41,7 @@ func TestRecordReplies(t *testing.T) {
 	if *recordURL == "" {
 		return
 	}
-	provider, err := ollama.New(ollama.Options{URL: *recordURL, ContextMax: 4096})
+	provider, err := ollama.New(ollama.Options{URL: *recordURL, ContextMax: 8192})
 	if err != nil {
 		t.Fatal(err)
 	}
