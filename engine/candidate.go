@@ -194,6 +194,9 @@ func likeLines(present, code string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(code, "\r\n", "\n"), "\n", "\r\n")
 }
 
+// prose are files of words.
+var prose = regexp.MustCompile(`(?i)\.(md|markdown|rst|adoc|txt)$`)
+
 // finish guards and mends a candidate.
 func (r *run) finish(ctx context.Context, c *Candidate, source string) error {
 	if r.target.lang != nil {
@@ -206,7 +209,7 @@ func (r *run) finish(ctx context.Context, c *Candidate, source string) error {
 			c.refuse(found[0].Code, found[0].String())
 			return nil
 		}
-	} else if found := guard.Text([]byte(r.target.present), []byte(source), guard.Options{Removals: r.request.Removals}); len(found) > 0 {
+	} else if found := guard.Text([]byte(r.target.present), []byte(source), guard.Options{Removals: r.request.Removals, Prose: prose.MatchString(r.target.path)}); len(found) > 0 {
 		c.refuse(found[0].Code, found[0].String())
 		return nil
 	}

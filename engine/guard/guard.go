@@ -46,6 +46,7 @@ func (f Finding) String() string { return fmt.Sprintf("%s: line %d: %s", f.Code,
 type Options struct {
 	Removals bool     // --allow-removals: symbols may go, the file may shrink, tests may change
 	Named    []string // full names of the tests that the user asked for
+	Prose    bool     // of Text: a line that begins with # is a heading, no comment
 }
 
 // Source is what Compare finds in code that is no test: remarks in place of

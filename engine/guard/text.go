@@ -26,7 +26,8 @@ func Text(before, after []byte, o Options) []Finding {
 		if known[text] {
 			continue
 		}
-		if m := marked.FindStringSubmatch(text); m != nil && isRemark(strings.ToLower(m[2])) || text == "…" || text == "..." && n < last {
+		m := marked.FindStringSubmatch(text)
+		if m != nil && !(o.Prose && m[1][0] == '#') && isRemark(strings.ToLower(m[2])) || text == "…" || text == "..." && n < last {
 			found = append(found, Finding{CodeElision, n, text})
 		}
 	}
