@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/bitactor/cf/workspace"
 )
 
@@ -168,5 +170,27 @@ func TestAnInterruptionLosesNothing(t *testing.T) {
 	}
 	if got := len(loadIndex(cache).files); got != 3 {
 		t.Errorf("%d of 3 files are known after an interruption", got)
+	}
+}
+
+// TestNamesOfThePastDoNotCount: an index that followed a tree for long knows names
+// that nothing holds any more. The scores must be those of a new one.
+func TestNamesOfThePastDoNotCount(t *testing.T) {
+	g := graphOf(t, [2]string{"a/a.go", "uses: RateLimiter imports: b"}, [2]string{"b/rate.go", "defines: RateLimiter LimitRate Other"})
+	request := Request{Path: "a/a.go", Text: "let the limiter have a rate"}
+	before, err := g.choose(t.Context(), request)
+	if err != nil || len(before) == 0 {
+		t.Fatal(before, err)
+	}
+	for i := range 1000 {
+		g.id('g', "Gone"+strings.Repeat("x", i%50))
+	}
+	again, err := newGraph(t.Context(), g.index, defaultBounds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := again.choose(t.Context(), request)
+	if diff := cmp.Diff(before, after, cmp.AllowUnexported(chosen{})); err != nil || diff != "" {
+		t.Error(err, diff)
 	}
 }

@@ -60,8 +60,8 @@ func (s *seeds) pathWords(list []string) {
 	}
 }
 
-// likenesses returns which of n texts are made of terms, at least by half. The
-// score is 1 for a text of one word that no other holds, less the more texts hold
+// likenesses returns which of n texts are made of terms, at least by half; a text
+// that is "" is none, and counts for nothing. The score is 1 for a text of one word that no other holds, less the more texts hold
 // the terms and the more other words there are.
 func likenesses(list []string, n int, text func(int) string) []likeness {
 	bits := make(map[string]int, len(list)) // terms.Max is 64
@@ -71,9 +71,15 @@ func likenesses(list []string, n int, text func(int) string) []likeness {
 	var with [terms.Max]int
 	var like []likeness
 	buf := make([]byte, 0, nameBytesMax)
+	all := 0
 	for i := range n {
+		name := text(i)
+		if name == "" {
+			continue
+		}
+		all++
 		l := likeness{at: uint32(i)}
-		if buf = l.count(text(i), bits, buf); l.terms == 0 {
+		if buf = l.count(name, bits, buf); l.terms == 0 {
 			continue
 		}
 		for t := range list {
@@ -87,10 +93,10 @@ func likenesses(list []string, n int, text func(int) string) []likeness {
 		l := &like[i]
 		for t := range list {
 			if l.terms>>t&1 == 1 {
-				l.score += math.Log(1 + float64(n)/float64(with[t]))
+				l.score += math.Log(1 + float64(all)/float64(with[t]))
 			}
 		}
-		l.score *= float64(bits64.OnesCount64(l.terms)) / float64(l.words*l.words) / math.Log(1+float64(n))
+		l.score *= float64(bits64.OnesCount64(l.terms)) / float64(l.words*l.words) / math.Log(1+float64(all))
 	}
 	return like
 }
