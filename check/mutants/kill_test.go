@@ -143,7 +143,7 @@ func TestWeakAndStrongTests(t *testing.T) {
 			checktest.Need(t, p.program, name)
 			for i, file := range []string{p.weak, p.strong} {
 				r := request(t, p.files, p.path, file)
-				r.Max = 7
+				r.Max, r.Least = 5, 4
 				r.Set = &workspace.Set{Changes: []workspace.Change{{Path: file, Content: []byte(p.tests[i])}}}
 				report, err := Kill(t.Context(), r)
 				if err != nil {
@@ -169,7 +169,7 @@ func TestOnlyTheNamedTestsCount(t *testing.T) {
 	maps.Copy(files, p.files)
 	for file, want := range map[string]Verdict{p.weak: Weak, p.strong: Strong} {
 		r := request(t, files, p.path, file)
-		r.Max = 7
+		r.Max, r.Least = 5, 4
 		if report, err := Kill(t.Context(), r); err != nil || report.Verdict != want || report.Tests != 1 {
 			t.Errorf("%s: %+v %v", file, report, err)
 		}
