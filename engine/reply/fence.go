@@ -84,6 +84,9 @@ func (s *search) wants(language string) bool { return slices.Contains(s.want.Lan
 // end returns the index of the fence that closes all[i], or -1, and that of the
 // next fence to look at.
 func (s *search) end(lines []string, all []fence, i int) (end, next int) {
+	if language, _ := label(all[i].info); wraps(language) {
+		return nested(all, i)
+	}
 	first := -1
 	for k := i + 1; k < len(all); k++ {
 		if !all[k].closes(all[i]) {
@@ -103,6 +106,20 @@ func (s *search) end(lines []string, all []fence, i int) (end, next int) {
 		return -1, len(all)
 	}
 	return first, first + 1
+}
+
+// nested is end for Markdown, which holds fences of its own, and which anything
+// is: a fence with an info string opens, one without closes what was opened last.
+func nested(all []fence, i int) (end, next int) {
+	depth := 1
+	for k := i + 1; k < len(all); k++ {
+		if all[k].info != "" {
+			depth++
+		} else if depth--; depth == 0 {
+			return k, k + 1
+		}
+	}
+	return -1, len(all)
 }
 
 // label reads the info string of a fence: "go", "go:limiter.go",

@@ -102,6 +102,30 @@ func TestExtractOfACutReply(t *testing.T) {
 	}
 }
 
+// Markdown holds fences of its own: the first that closes is not its end.
+func TestExtractOfMarkdown(t *testing.T) {
+	const page = "# Limit\n\n```go\nlimit.Allow(2)\n```\n\nThat is all.\n"
+	for name, test := range map[string]struct {
+		text, code, want string
+		whole            bool
+	}{
+		"with a fence in it": {"```markdown\n" + page + "```\n", page, "", true},
+		"not closed":         {"```markdown\n" + page, page, "", true},
+		"cut behind a fence": {"```markdown\n" + page, "", CodeCut, false},
+		"cut in a fence":     {"```markdown\n# Limit\n\n```go\nlimit.A", "", CodeCut, false},
+		"longer ticks":       {"````md\n" + page + "````\n", page, "", true},
+		"and more behind it": {"```markdown\n" + page + "```\nI hope this helps!\n", page, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := Want{Path: "docs/limit.md", Languages: []string{"md", "markdown"}, Whole: test.whole, Parses: parsesAny}
+			found, err := Extract(test.text, w)
+			if found.Code != test.code || fault.CodeOf(err) != test.want {
+				t.Errorf("got %q, %v", found.Code, err)
+			}
+		})
+	}
+}
+
 func TestExtractReturnsAStretchOfTheReply(t *testing.T) {
 	piece := rapid.SampledFrom([]string{"```go\n", "```\n", "````\n", "~~~\n", "text\n", "\n", allow, broken, "// other.go\n", "**limiter.go**\n", "```", "x"})
 	rapid.Check(t, func(t *rapid.T) {
