@@ -189,16 +189,13 @@ func (c *carrying) carryOut(ctx context.Context) error {
 		return err
 	}
 	runner := &plan.Runner{
-		Engine: c.engine, Judge: c.lander, Events: c.Events(), Level: engine.Level(c.flags.level), Budget: c.flags.budget,
+		Engine: c.engine, Judge: judge{c.landing}, Events: c.Events(), Level: engine.Level(c.flags.level), Budget: c.flags.budget,
 		Removals: c.flags.removals, Now: c.Env.Now,
 	}
 	if !c.flags.dryRun {
 		runner.Store = c.store
 	}
-	progress := c.progress("checking the change")
-	c.lander.Events = progress
 	result, err := runner.Run(ctx, c.work)
-	progress.Close()
 	if err != nil {
 		return c.stopped(err, result)
 	}

@@ -69,7 +69,7 @@ func (a *App) openEngine(ctx context.Context, l *landing) (*engine.Engine, *Back
 	}
 	return &engine.Engine{
 		Provider: b.Provider, Model: b.Model, Window: b.Window, Counter: b.Counter, Words: words, Tree: l.tree,
-		Judge: l.lander, Events: a.Events(), Seed: cfg.Seed, MaxTokens: int(cfg.MaxTokens),
+		Judge: judge{l}, Events: a.Events(), Seed: cfg.Seed, MaxTokens: int(cfg.MaxTokens),
 		Map:     openMap(l.tree, a.Env.Paths.Cache),
 		Memory:  a.openMemory(l.tree),
 		Profile: calibrate.Profile(a.known(b.Model.Digest)),

@@ -128,11 +128,8 @@ func touched(report *check.Report) *workspace.Set {
 
 // mend finds the change.
 func (r *repairing) mend(ctx context.Context, report *check.Report) (*fix.Result, error) {
-	progress := r.progress("checking the change")
-	defer progress.Close()
-	r.lander.Events = progress
 	f := &fix.Fixer{
-		Tree: r.tree, Box: r.box, Checkers: r.checking.checkers, Judge: r.lander, Events: r.Events(), Level: engine.Level(r.flags.level),
+		Tree: r.tree, Box: r.box, Checkers: r.checking.checkers, Judge: judge{r.landing}, Events: r.Events(), Level: engine.Level(r.flags.level),
 		Budget: r.flags.budget, Removals: r.flags.removals, Now: r.Env.Now,
 		Connect: func(ctx context.Context) (fix.Proposer, error) {
 			err := r.connect(ctx)

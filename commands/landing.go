@@ -135,6 +135,15 @@ func (l *landing) try(ctx context.Context, set *workspace.Set) (*land.Trial, err
 	return l.lander.Try(ctx, set)
 }
 
+// judge is a landing as the engine asks it: while a try takes long, what runs is
+// shown.
+type judge struct{ *landing }
+
+// Try is engine.Judge.
+func (j judge) Try(ctx context.Context, set *workspace.Set) (*land.Trial, error) {
+	return j.try(ctx, set)
+}
+
 // land commits the trial under that title, or, in a dry run, says what would be;
 // there the receipt is nil.
 func (l *landing) land(ctx context.Context, t *land.Trial, title string, files []event.FileChange) (*land.Receipt, error) {

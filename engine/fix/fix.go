@@ -115,7 +115,7 @@ func (r *run) askAll(ctx context.Context, groups []Group) error {
 			continue
 		}
 		if r.over() {
-			r.leave(g.File, "the time is up")
+			r.leave(g.File, timeUp)
 			continue
 		}
 		if proposer == nil {
@@ -174,15 +174,24 @@ func (r *run) ask(ctx context.Context, p Proposer, g Group) error {
 		if err == nil {
 			return nil
 		}
-		var told *fault.Error
-		why := err.Error()
-		if errors.As(err, &told) {
-			why = told.Err.Error()
-		}
-		r.leave(g.File, why)
+		r.leave(g.File, reason(err))
 		return nil
 	}
 	return err
+}
+
+const timeUp = "the time is up"
+
+// reason says why a file stays as it is.
+func reason(err error) string {
+	var told *fault.Error
+	switch {
+	case fault.CodeOf(err) == engine.CodeBudget:
+		return timeUp
+	case errors.As(err, &told):
+		return told.Err.Error()
+	}
+	return err.Error()
 }
 
 // take keeps what the engine came to, and tells whether that is a part only.

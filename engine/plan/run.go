@@ -68,15 +68,24 @@ func (r *Runner) Run(ctx context.Context, w *Work) (*Result, error) {
 		left := r.Budget
 		if r.Budget > 0 {
 			if left -= r.Now().Sub(began); left <= 0 {
-				return out, fault.New(fault.Refused, engine.CodeBudget, "%s are over, and %d of %d steps are done", r.Budget, w.Done, len(w.Plan.Steps)).
-					On("plan", "").Hint("go on with --continue, or give more time with --budget")
+				return out, r.over(w)
 			}
 		}
-		if err := r.step(ctx, w, out, left); err != nil {
+		err := r.step(ctx, w, out, left)
+		if fault.CodeOf(err) == engine.CodeBudget {
+			err = r.over(w) // a step knows only what was left for it
+		}
+		if err != nil {
 			return out, err
 		}
 	}
 	return out, r.whole(ctx, w, out)
+}
+
+// over is the fault of a plan whose time is up.
+func (r *Runner) over(w *Work) error {
+	return fault.New(fault.Refused, engine.CodeBudget, "%s are over, and %d of %d steps are done", r.Budget, w.Done, len(w.Plan.Steps)).
+		On("plan", "").Hint("give more time with --budget, or name less")
 }
 
 // step carries out the next step.
