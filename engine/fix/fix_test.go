@@ -303,3 +303,13 @@ func TestBudget(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// What passed is what the next file builds on, not what it was made from.
+func TestWhatPassedTakesThePlaceOfWhatWorked(t *testing.T) {
+	trial := func() *land.Trial { return &land.Trial{Set: &workspace.Set{}, Gated: &check.Gated{}} }
+	r := &run{Fixer: &Fixer{}, out: &Result{}, working: trial()}
+	passed := trial()
+	if r.take(&engine.Outcome{Candidates: []engine.Candidate{{Trial: passed}}, Best: 0}, true) || r.latest() != passed {
+		t.Error("the next file would build on what may not land")
+	}
+}
