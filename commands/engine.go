@@ -70,6 +70,7 @@ func (a *App) openEngine(ctx context.Context, l *landing) (*engine.Engine, *Back
 	return &engine.Engine{
 		Provider: b.Provider, Model: b.Model, Window: b.Window, Counter: b.Counter, Words: words, Tree: l.tree,
 		Judge: judge{l}, Events: a.Events(), Seed: cfg.Seed, MaxTokens: int(cfg.MaxTokens),
+		Mutants: mutation{l, a.Env.Paths.Cache},
 		Map:     openMap(l.tree, a.Env.Paths.Cache),
 		Memory:  a.openMemory(l.tree),
 		Profile: calibrate.Profile(a.known(b.Model.Digest)),

@@ -178,14 +178,24 @@ func touches(files []workspace.Touch) []event.Touch {
 // refused keeps a refused change with what was found, and returns err. Only a
 // fault of kind Refused makes it one; a dry run keeps nothing.
 func (l *landing) refused(err error, diff []byte) error {
-	if l.flags.dryRun || fault.KindOf(err) != fault.Refused || len(diff) == 0 {
-		return err
+	if !l.flags.dryRun && fault.KindOf(err) == fault.Refused && len(diff) > 0 {
+		l.kept(err, diff)
+	}
+	return err
+}
+
+// kept stores a change that did not land because of err, and returns its folder,
+// "" if that could not be made.
+func (l *landing) kept(err error, diff []byte) string {
+	what := "refused change"
+	if fault.KindOf(err) != fault.Refused {
+		what = "best candidate so far"
 	}
 	id, dir, failed := keepRejected(l.tree, l.Env.Now(), diff, append(l.events.lines, eventLine(exitOf(err))...))
 	if failed != nil {
-		l.warn("the refused change could not be kept: " + failed.Error())
-		return err
+		l.warn("the " + what + " could not be kept: " + failed.Error())
+		return ""
 	}
-	l.Events().Emit(event.Saved{What: "refused change", ID: id, Path: dir})
-	return err
+	l.Events().Emit(event.Saved{What: what, ID: id, Path: dir})
+	return dir
 }

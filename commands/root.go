@@ -55,11 +55,13 @@ var verbs = []struct {
 }{
 	{"model", newUltrathinkCmd},
 	{"model", newAskCmd},
+	{"changes", newImplementCmd},
 	{"changes", newCustomCmd},
 	{"changes", newFixCmd},
 	{"changes", newValidateCmd},
 	{"changes", newApplyCmd},
 	{"changes", newUndoCmd},
+	{"changes", newReceiptCmd},
 	{"changes", newTrustCmd},
 	{"sessions", newSessionCmd},
 	{"sessions", newPromptCmd},

@@ -28,7 +28,7 @@ func testEnv(t *testing.T, vars map[string]string) *Env {
 // readOnly lists the commands that may do without --dry-run: they change
 // nothing and ask no model. Whoever adds one here says so.
 var readOnly = []string{
-	"cf", "cf help", "cf version", "cf status", "cf completion", "cf validate",
+	"cf", "cf help", "cf version", "cf status", "cf completion", "cf validate", "cf receipt", "cf receipt show", "cf receipt list",
 	"cf config", "cf config list", "cf config get", "cf config path",
 	"cf calibrate show", "cf session", "cf session list", "cf session show",
 	"cf prompt", "cf prompt list", "cf prompt show",

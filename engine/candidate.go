@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -16,6 +17,7 @@ import (
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/llm"
 	"github.com/bitactor/cf/syntax"
+	"github.com/bitactor/cf/workspace"
 )
 
 // run is one request under way.
@@ -60,6 +62,9 @@ var errEnough = errors.New("the answer is complete")
 // ask makes one call and returns the code of its reply.
 func (r *run) ask(ctx context.Context, c *Candidate, q question) (string, error) {
 	want := r.want(ctx, q)
+	if c.PromptHash == "" {
+		c.PromptHash = hashOf(q.messages)
+	}
 	var text strings.Builder
 	tokens := int64(0)
 	request := llm.Request{
@@ -98,6 +103,15 @@ func (r *run) ask(ctx context.Context, c *Candidate, q question) (string, error)
 		return "", nil
 	}
 	return found.Code, nil
+}
+
+// hashOf identifies a conversation.
+func hashOf(messages []llm.Message) string {
+	data, err := json.Marshal(messages)
+	if err != nil {
+		return "" // strings always marshal
+	}
+	return workspace.Hash(data)
 }
 
 // closesFence tells whether the last whole line of a text is a fence.
@@ -167,6 +181,9 @@ func answers(found, s syntax.Symbol) bool {
 
 // put places an answer: the whole file, or one symbol of it.
 func (r *run) put(ctx context.Context, source string, q question, answer string) (string, error) {
+	if r.target.lang != nil && r.target.lang.Name() == "go" && r.uses(PartMends) && !strings.Contains(answer, "\r") {
+		answer = mend.FormatGo(answer)
+	}
 	if r.subject != nil && r.subject.more {
 		return r.subject.add(ctx, r.target, answer)
 	}
@@ -213,7 +230,7 @@ func (r *run) finish(ctx context.Context, c *Candidate, source string) error {
 		c.refuse(found[0].Code, found[0].String())
 		return nil
 	}
-	if r.target.lang != nil && r.target.lang.Name() == "go" {
+	if r.target.lang != nil && r.target.lang.Name() == "go" && r.uses(PartMends) {
 		mended := mend.Go(source, r.siblings)
 		source, c.Did = mended.Source, append(c.Did, mended.Did...)
 	}

@@ -19,6 +19,7 @@ package engine
 import (
 	"context"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/bitactor/cf/check"
@@ -42,6 +43,7 @@ const (
 	CodeBudget      = "budget-over"   // time ran out before a candidate passed [Refused]
 	CodeFocus       = "focus"         // the focus does not fit what the path is [Usage]
 	CodeNoMutants   = "no-mutants"    // nothing can tell whether tests of this kind test anything [Refused]
+	CodeThin        = "section-thin"  // an answer has no two sentences of its own; of a candidate, no fault
 	CodeNoFile      = "no-file"       // nothing of that name, and the name tells no kind [Usage]
 )
 
@@ -77,7 +79,30 @@ type Engine struct {
 	Memory  Memory
 	Profile *Profile
 	Mutants Mutants
+
+	// Without leaves parts out, so that it can be measured what each is worth.
+	Without []Part
 }
+
+// Part is a part of the engine that can be left out.
+type Part string
+
+// The parts.
+const (
+	PartLayout   Part = "layout"   // single definitions and cases: else files and test files go whole
+	PartMends    Part = "mends"    // what needs no model
+	PartExamples Part = "examples" // cases of the tests, answers of the past
+	PartSamples  Part = "samples"  // more than one of them
+	PartRepair   Part = "repair"
+	PartMap      Part = "map"
+)
+
+// Parts returns all of them.
+func Parts() []Part {
+	return []Part{PartLayout, PartMends, PartExamples, PartSamples, PartRepair, PartMap}
+}
+
+func (e *Engine) uses(p Part) bool { return !slices.Contains(e.Without, p) }
 
 // Level is how much may be spent.
 type Level string
@@ -139,6 +164,7 @@ type Candidate struct {
 	Mutation    *Mutation     // of tests: what they do to mutants of the code; nil if it was not asked
 	Round       int           // 0 for a fresh sample, else the round of repair
 	Calls       []event.Call  // of the model
+	PromptHash  string        // SHA-256 of the first conversation, in hexadecimal
 	answers     []Example     // what was asked and answered, one for each part
 	reply       []llm.Message // what a repair appends to
 }

@@ -82,9 +82,11 @@ const (
 
 // Mutants tells whether tests test something.
 type Mutants interface {
+	// Can tells whether there are mutants of a file, by its name.
+	Can(path string) bool
 	// Score runs the tests of a set against mutants of the file path, which is
 	// no test file, as it is with the set: of these symbols, or of all where none
-	// is named.
+	// is named. A fault of kind Refused speaks against the tests.
 	Score(ctx context.Context, set *workspace.Set, path string, symbols []string, seed int64) (Mutation, error)
 }
 

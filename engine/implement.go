@@ -43,6 +43,11 @@ func (e *Engine) implement(ctx context.Context, request Request) (out *Outcome, 
 	switch {
 	case f.kind(request.Path) == "folder":
 		return e.folder(ctx, f, request)
+	case isDocument(request.Path):
+		if request.Focus != "" && request.Focus != FocusCode {
+			e.Events.Emit(event.Note{Level: "info", Text: "a document has no tests: its links and the code in its fences are checked"})
+		}
+		return e.document(ctx, f, request)
 	case IsTest(request.Path) && request.Focus == "":
 		request.Focus = FocusTests
 	case request.Focus == FocusBoth:
@@ -91,7 +96,8 @@ var errBudget = errors.New("the time is up")
 
 // search samples, then repairs, until a candidate passes.
 func (r *run) search(ctx context.Context) error {
-	s := strategyOf(r.request.Level, r.Model.Parameters)
+	r.Events.Emit(r.estimate())
+	s := r.strategy(r.request.Level)
 	spare := s.spare
 	for n, left := 0, s.samples; left > 0; n++ {
 		c, err := r.try(ctx, 0, r.temperature(n), r.Seed+int64(n), r.questions)
@@ -251,6 +257,11 @@ const (
 func (r *run) repair() (questions []question, ok bool, err error) {
 	best := &r.out.Candidates[r.out.Best]
 	problems := problemsOf(best.Wrong)
+	if m := best.Mutation; m != nil && len(problems) == 0 {
+		for _, s := range m.Survived[:min(len(m.Survived), problemsMax)] {
+			problems = append(problems, clip("no test fails where in the code "+s))
+		}
+	}
 	if len(r.questions) != 1 || len(problems) == 0 || len(best.reply) == 0 {
 		return nil, false, nil
 	}

@@ -60,6 +60,15 @@ func (r *run) question(ctx context.Context, s *syntax.Symbol) (question, error) 
 	if s == nil && t.exists && t.present != "" {
 		in.Files = []prompts.File{fenceable(prompts.File{Path: t.path, Kind: "file", Text: t.present})}
 	}
+	if !r.uses(PartLayout) {
+		sources, err := r.files.testFiles(ctx, t)
+		if err != nil {
+			return question{}, err
+		}
+		for _, source := range sources {
+			in.Files = append(in.Files, fenceable(prompts.File{Path: "its tests", Kind: "file", Text: source}))
+		}
+	}
 	shown := t.present
 	if s != nil {
 		shown = task.Present
@@ -98,7 +107,7 @@ func (r *run) task(ctx context.Context, s *syntax.Symbol) (Task, error) {
 	if s != nil {
 		task.Symbol, task.Present = describe(*s), t.file.Text(s.Range)
 	}
-	if p := r.Profile; p != nil && p.Layout == LayoutBare {
+	if p := r.Profile; p != nil && p.Layout == LayoutBare || !r.uses(PartExamples) || !r.uses(PartLayout) {
 		return task, nil
 	}
 	var err error
@@ -128,7 +137,7 @@ func (r *run) problems(s *syntax.Symbol) []string {
 
 // lookup asks Map, within a budget.
 func (r *run) lookup(ctx context.Context, t Task, budget int) string {
-	if r.Map == nil || budget < mapTokensMin {
+	if r.Map == nil || !r.uses(PartMap) || budget < mapTokensMin {
 		return ""
 	}
 	present := t.Present
@@ -157,7 +166,7 @@ const examplesMax = 2
 // examples asks Memory, within a budget, and returns the nearest last: that one a
 // model leans on most.
 func (r *run) examples(ctx context.Context, t Task, budget int) []Example {
-	if r.Memory == nil {
+	if r.Memory == nil || !r.uses(PartExamples) {
 		return nil
 	}
 	near, err := r.Memory.Near(ctx, t, examplesMax)

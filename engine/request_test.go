@@ -10,6 +10,8 @@ import (
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/engine/land"
 	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/llm"
+	"github.com/bitactor/cf/llm/llmtest"
 	"github.com/bitactor/cf/workspace"
 	"github.com/google/go-cmp/cmp"
 )
@@ -229,5 +231,41 @@ func TestProfileRules(t *testing.T) {
 		if want := []float64{0, 0.3}[i]; r.Temperature != want {
 			t.Errorf("call %d at temperature %g", i, r.Temperature)
 		}
+	}
+}
+
+// Each part that is left out shows in what is asked.
+func TestWithout(t *testing.T) {
+	for part, check := range map[Part]func(first string, calls int) bool{
+		PartLayout: func(first string, _ int) bool {
+			return strings.Contains(first, "Write the whole file") && strings.Contains(first, "t.Errorf")
+		},
+		PartExamples: func(first string, _ int) bool {
+			return !strings.Contains(first, "got := Allow") && !strings.Contains(first, "func B()")
+		},
+		PartMap:     func(first string, _ int) bool { return !strings.Contains(first, "func Other()") },
+		PartSamples: func(_ string, calls int) bool { return calls == 3 },
+		PartRepair:  func(_ string, calls int) bool { return calls == 4 },
+	} {
+		t.Run(string(part), func(t *testing.T) {
+			tree := project(t, map[string]string{"limit/limit.go": stub, "limit/limit_test.go": tests})
+			n := 0
+			s := &llmtest.Script{Reply: func(int, llm.Request) (string, error) {
+				n++
+				return fence(strings.Replace(wrong, "n <", strings.Repeat("-", 2*n)+"n <", 1)), nil
+			}}
+			e := engineFor(t, tree, s, &judge{text: "never"}, 7e9)
+			e.Map, e.Memory, e.Without = &fakeMap{}, &fakeMemory{examples: []Example{{Task{Path: "b.go", Language: "go"}, "func B() {}\n"}}}, []Part{part}
+			if _, err := e.Implement(t.Context(), Request{Path: "limit/limit.go", Level: High}); fault.CodeOf(err) != CodeNoPass && fault.CodeOf(err) != CodeNoCandidate {
+				t.Fatal(err)
+			}
+			var first strings.Builder
+			for _, m := range s.Requests()[0].Messages {
+				first.WriteString(m.Content)
+			}
+			if !check(first.String(), len(s.Requests())) {
+				t.Errorf("%d calls, the first:\n%s", len(s.Requests()), first.String())
+			}
+		})
 	}
 }

@@ -13,6 +13,17 @@ type strategy struct {
 // (aider's edit leaderboard; arXiv 2604.21950).
 const sampleParameters = 2e9
 
+func (e *Engine) strategy(level Level) strategy {
+	s := strategyOf(level, e.Model.Parameters)
+	if !e.uses(PartSamples) {
+		s.samples, s.spare = 1, 0
+	}
+	if !e.uses(PartRepair) {
+		s.rounds = 0
+	}
+	return s
+}
+
 // strategyOf returns the strategy of a level for a model. A small model's rounds
 // of repair go into samples instead.
 func strategyOf(level Level, parameters int64) strategy {

@@ -55,7 +55,7 @@ func (e *Engine) open(ctx context.Context, f *files, r Request) (*target, error)
 	if err := t.choose(r); err != nil {
 		return nil, err
 	}
-	if e.Profile != nil && e.Profile.Edit == EditFile && t.small() {
+	if e.Profile != nil && e.Profile.Edit == EditFile && t.small() || !e.uses(PartLayout) {
 		t.symbols = nil
 	}
 	return t, t.showable()

@@ -82,7 +82,7 @@ func (r *run) openTests(ctx context.Context) error {
 	if s.code.lang == nil || s.code.file == nil {
 		return fault.New(fault.Usage, CodeFocus, "tests are written for code, and this is none that cf can parse").On("implement", code)
 	}
-	if r.Mutants == nil && !r.request.Unweighed {
+	if !r.weighable(s.code.path) && !r.request.Unweighed {
 		return fault.New(fault.Refused, CodeNoMutants, "nothing here can tell whether tests of %s test anything", s.code.lang.Name()).On("implement", tests).
 			Hint("--allow-unchecked lands them all the same")
 	}
@@ -278,10 +278,13 @@ func testsOf(f *syntax.File) []syntax.Symbol {
 // weigh runs the tests of a candidate against mutants of the code, and says why
 // they must not land.
 func (r *run) weigh(ctx context.Context, c *Candidate) ([]string, error) {
-	if r.Mutants == nil {
+	if !r.weighable(r.subject.code.path) {
 		return nil, nil
 	}
 	m, err := r.Mutants.Score(ctx, c.Trial.Set, r.subject.code.path, fullNames(r.subject.code.symbols), r.Seed)
+	if fault.KindOf(err) == fault.Refused && err != nil {
+		return []string{err.Error()}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -296,6 +299,8 @@ func (r *run) weigh(ctx context.Context, c *Candidate) ([]string, error) {
 	}
 	return nil, nil
 }
+
+func (r *run) weighable(code string) bool { return r.Mutants != nil && r.Mutants.Can(code) }
 
 // showable refuses what a model must not see whole.
 func (t *target) showable() error {

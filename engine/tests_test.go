@@ -20,6 +20,8 @@ const (
 // fakeMutants scores by what the tests hold.
 type fakeMutants struct{ asked []string }
 
+func (m *fakeMutants) Can(path string) bool { return strings.HasSuffix(path, ".go") }
+
 func (m *fakeMutants) Score(_ context.Context, set *workspace.Set, path string, _ []string, _ int64) (Mutation, error) {
 	m.asked = append(m.asked, path)
 	text := string(set.Changes[len(set.Changes)-1].Content)
@@ -93,6 +95,21 @@ func TestTestsMustKillMutants(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A model that can repair is told which mutants no test noticed.
+func TestSurvivorsAreTold(t *testing.T) {
+	tree := project(t, map[string]string{"limit/limit.go": written})
+	s := script(fence(strings.ReplaceAll(moreTests, "Allow(0)", "Allow(1)")), fence(moreTests))
+	e := engineFor(t, tree, s, testJudge(), 7e9)
+	e.Mutants = &fakeMutants{}
+	if _, err := e.Implement(t.Context(), Request{Path: "limit/limit.go", Focus: FocusTests}); err != nil {
+		t.Fatal(err)
+	}
+	again := s.Requests()[1].Messages
+	if last := again[len(again)-1].Content; !strings.Contains(last, "no test fails where in the code line 7: <= became <") {
+		t.Errorf("got %s", last)
 	}
 }
 

@@ -92,6 +92,8 @@ func (p *Plain) Emit(e event.Event) {
 		p.say(p.noteLine(e))
 	case event.Recovered:
 		p.say(p.line(yellow, "cf: "+recoveredText(e)))
+	case event.Estimate:
+		p.say(p.line(dim, "cf: "+oneLine(estimateText(e))))
 	case event.Saved:
 		p.say(p.line("", "cf: saved "+oneLine(savedText(e))))
 	case event.Progress:

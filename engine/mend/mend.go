@@ -14,6 +14,7 @@ package mend
 import (
 	"cmp"
 	"go/ast"
+	"go/format"
 	"go/parser"
 	"go/token"
 	"slices"
@@ -47,6 +48,16 @@ func Go(source string, p Package) Result {
 		f.apply(&r, step, p)
 	}
 	return r
+}
+
+// FormatGo gives Go code, a whole file or some of its declarations, the form that
+// gofmt gives it; code that does not parse comes back as it is.
+func FormatGo(code string) string {
+	formatted, err := format.Source([]byte(code))
+	if err != nil {
+		return code
+	}
+	return string(formatted)
 }
 
 // clause puts a package clause before code that only lacks one, and corrects one

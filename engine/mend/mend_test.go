@@ -148,3 +148,16 @@ func FuzzMendGo(f *testing.F) {
 		}
 	})
 }
+
+func TestFormatGo(t *testing.T) {
+	for in, want := range map[string]string{
+		"func F( ) int {\n    return 1; // one\n}":   "func F() int {\n\treturn 1 // one\n}",
+		"package a\nfunc F( ){ }\n":                  "package a\n\nfunc F() {}\n",
+		"func F( {":                                  "func F( {",
+		"func (s *S) F( ) {\n  a:=`\n  x`\n_=a\n}\n": "func (s *S) F() {\n\ta := `\n  x`\n\t_ = a\n}\n",
+	} {
+		if got := FormatGo(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+}

@@ -1,0 +1,170 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bitactor/cf/engine"
+	"github.com/bitactor/cf/engine/gather"
+	"github.com/bitactor/cf/workspace"
+	"github.com/bitactor/cf/workspace/secret"
+)
+
+// implementFlags are the flags of cf implement.
+type implementFlags struct {
+	engineFlags
+	focus, instructions, tests string
+	review                     bool
+	without                    []string
+}
+
+func newImplementCmd(a *App) *cobra.Command {
+	var flags implementFlags
+	cmd := &cobra.Command{
+		Use:   "implement [flags] PATH[#NAME]",
+		Short: "Have the model write code, and land what passes the checks",
+		Long: "PATH is a new file, one with definitions that have no body yet, a full one, or a folder. Of a\n" +
+			"full file only what #NAME or the instructions name is written anew; every other byte stays. The\n" +
+			"model's answers are mended, staged and checked against the unchanged tree one after another, and\n" +
+			"the first that passes lands, whole; cf undo takes it back. If none does, nothing is changed: exit\n" +
+			"code 3, and the best one is kept under .cf/rejected.\n\n" +
+			"With --focus functionality, the usual, no test file is touched. --focus tests writes tests: they\n" +
+			"must pass on the code of today and fail on most of its mutants. both is one change.",
+		Example: "  cf implement limit/limit.go\n" +
+			"  cf implement limit/limit.go#Allow -i \"let bursts of 5 pass\" --dry-run\n" +
+			"  cf implement lib/queue.ex -i @wishes.txt --ai-level high --budget 5m\n" +
+			"  cf implement limit/limit.go --focus tests\n" +
+			"  cf implement docs/design.md --review",
+		Args: cobra.ExactArgs(1), Annotations: map[string]string{annotEffect: effectAsk},
+		RunE: func(cmd *cobra.Command, args []string) error { return a.implement(cmd, args[0], flags) },
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar(&flags.focus, "focus", "", "what to write: functionality, tests or both; usual is functionality, for a test file tests")
+	f.StringVarP(&flags.instructions, "instructions", "i", "", "what to do: `TEXT` or @FILE")
+	f.StringVar(&flags.tests, "tests", "", "tests that must pass: a regular `EXPRESSION` for their names; usual are those that fail now and concern what is written")
+	f.BoolVar(&flags.review, "review", false, "ask on the terminal about each hunk before it lands")
+	f.StringSliceVar(&flags.without, "without", nil, "leave `PARTS` of the engine out, to measure them")
+	_ = f.MarkHidden("without") // fails only for a flag that is not there
+	flags.add(cmd, a)
+	_ = cmd.RegisterFlagCompletionFunc("focus", cobra.FixedCompletions(foci, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
+	return cmd
+}
+
+// foci are the values of --focus.
+var foci = []string{string(engine.FocusCode), string(engine.FocusTests), string(engine.FocusBoth)}
+
+// request turns the command line into a request. Nothing is read but a file of
+// instructions.
+func (a *App) request(cmd *cobra.Command, arg string, flags implementFlags) (engine.Request, error) {
+	r := engine.Request{
+		Level: engine.Level(flags.level), Focus: engine.Focus(flags.focus), Budget: flags.budget,
+		Removals: flags.removals, Unweighed: flags.allowUnchecked,
+	}
+	if err := flags.check(cmd); err != nil {
+		return r, err
+	}
+	switch r.Focus {
+	case "", engine.FocusCode, engine.FocusTests, engine.FocusBoth:
+	default:
+		return r, usageError(cmd, fmt.Errorf("--focus is functionality, tests or both, not %q", flags.focus))
+	}
+	if flags.review && !a.asks() {
+		return r, usageError(cmd, errors.New("--review asks on a terminal, and there is none"))
+	}
+	for _, part := range flags.without {
+		if !slices.Contains(engine.Parts(), engine.Part(part)) {
+			return r, usageError(cmd, fmt.Errorf("--without: the engine has no part %q", part))
+		}
+	}
+	if flags.tests != "" {
+		var err error
+		if r.Tests, err = regexp.Compile(flags.tests); err != nil {
+			return r, usageError(cmd, fmt.Errorf("--tests: %w", err))
+		}
+	}
+	r.Path, r.Symbol, _ = strings.Cut(arg, "#")
+	if strings.Contains(arg, "#") && r.Symbol == "" {
+		return r, usageError(cmd, errors.New("no name behind the #"))
+	}
+	var err error
+	r.Instructions, err = a.instructions(cmd.Context(), flags.instructions)
+	return r, err
+}
+
+// instructionsMax bounds a file of instructions, in bytes.
+const instructionsMax = 64 << 10
+
+// instructions returns TEXT, or what @FILE holds, without what must not reach a
+// model.
+func (a *App) instructions(ctx context.Context, text string) (string, error) {
+	if name, ok := strings.CutPrefix(text, "@"); ok && !strings.HasPrefix(name, "@") {
+		data, err := a.readInput(ctx, name, instructionsMax)
+		if err != nil {
+			return "", err
+		}
+		text = string(data)
+	}
+	text, found := secret.Redact("", strings.TrimPrefix(text, "@"))
+	if len(found) > 0 {
+		a.warn("the instructions hold secrets; they are replaced before they are used: " + secret.Describe(found))
+	}
+	text, markers := gather.Disarm(text)
+	if markers > 0 {
+		a.warn(fmt.Sprintf("the instructions hold %d chat-template markers; they are made harmless", markers))
+	}
+	return strings.TrimSpace(text), nil
+}
+
+func (a *App) implement(cmd *cobra.Command, arg string, flags implementFlags) (err error) {
+	began := a.Env.Now()
+	request, err := a.request(cmd, arg, flags)
+	if err != nil {
+		return err
+	}
+	l, err := a.openLanding(cmd, flags.landFlags, workspace.Limits{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.tree.Close()) }()
+	if request.Path, err = l.tree.Resolve(request.Path); err != nil {
+		return err
+	}
+	if err := l.possible(cmd.Context(), request.Path); err != nil {
+		return err
+	}
+	e, backend, err := a.openEngine(cmd.Context(), l)
+	if err != nil {
+		return err
+	}
+	defer backend.Release()
+	for _, part := range flags.without {
+		e.Without = append(e.Without, engine.Part(part))
+	}
+	l.events.Emit(backend.Event)
+	w := &writing{landing: l, engine: e, request: request, review: flags.review, began: began, title: "Implement " + arg}
+	out, err := e.Implement(cmd.Context(), request)
+	return w.end(cmd.Context(), out, err)
+}
+
+// possible asks, before a model works for minutes, what would keep a change of
+// the path from landing.
+func (l *landing) possible(ctx context.Context, path string) error {
+	if err := l.ledger.Ready(); err != nil {
+		return err
+	}
+	if l.tree.Kind(path) == "folder" {
+		return nil // which of its files is not known yet: asked before the landing
+	}
+	set := &workspace.Set{Changes: []workspace.Change{{Path: path}}}
+	if err := set.CheckWithin(l.tree, l.limits); err != nil {
+		return err
+	}
+	return l.consent(ctx, set)
+}

@@ -1,0 +1,127 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/bitactor/cf/engine"
+	"github.com/bitactor/cf/engine/land"
+	"github.com/bitactor/cf/engine/receipt"
+	"github.com/bitactor/cf/event"
+	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/workspace"
+)
+
+// writing is a run of the engine whose outcome lands, or is kept. Either way it
+// leaves a receipt; a dry run leaves nothing.
+type writing struct {
+	*landing
+	engine  *engine.Engine
+	request engine.Request
+	review  bool
+	title   string // of the landing
+	began   time.Time
+}
+
+// end takes what the engine came to. err is the engine's.
+func (w *writing) end(ctx context.Context, out *engine.Outcome, err error) error {
+	rec := receipt.Of(w.engine, w.request, out)
+	rec.Verb, rec.Title = w.cmd.Name(), w.title
+	if out == nil {
+		return w.note(rec, err)
+	}
+	trial := out.Trial()
+	if trial != nil {
+		changes, failed := w.changes(trial)
+		if failed == nil {
+			failed = w.show(trial, changes)
+		}
+		rec.Files = changes.Files
+		if failed != nil {
+			return w.note(rec, failed)
+		}
+	}
+	if err == nil && w.review {
+		trial, err = w.reviewed(ctx, trial)
+	}
+	var landed *land.Receipt
+	if err == nil {
+		landed, err = w.take(ctx, trial, rec.Files)
+	}
+	switch {
+	case err != nil:
+		rec.Rejected = w.keep(out, trial, err)
+	case landed != nil:
+		rec.Landed, rec.Git = landed.Landed.ID, landed.Landed.Git
+		w.remember(ctx, w.engine.Memory, out.Examples())
+	}
+	return w.note(rec, err)
+}
+
+// take lands the trial, once the user agrees to files that were not known before.
+func (w *writing) take(ctx context.Context, t *land.Trial, files []event.FileChange) (*land.Receipt, error) {
+	rest := &workspace.Set{Changes: slices.DeleteFunc(slices.Clone(t.Set.Changes), func(c workspace.Change) bool { return c.Path == w.request.Path })}
+	if len(rest.Changes) > 0 {
+		if err := w.consent(ctx, rest); err != nil {
+			return nil, err
+		}
+	}
+	return w.land(ctx, t, w.title, files)
+}
+
+// keep stores the best that did not land, whatever ended the run, and returns its
+// folder. A dry run and a wrong command line keep nothing.
+func (w *writing) keep(out *engine.Outcome, t *land.Trial, err error) string {
+	if w.flags.dryRun || fault.KindOf(err) == fault.Usage {
+		return ""
+	}
+	set := lastSource(out)
+	if t != nil {
+		set = t.Set
+	}
+	if set == nil {
+		return ""
+	}
+	diff, failed := w.diff(set)
+	if failed != nil {
+		w.warn("the best candidate could not be kept: " + failed.Error())
+		return ""
+	}
+	return w.kept(err, diff)
+}
+
+// lastSource is the newest candidate that nothing has checked yet.
+func lastSource(out *engine.Outcome) *workspace.Set {
+	for _, c := range slices.Backward(out.Candidates) {
+		if c.Source != "" {
+			return &workspace.Set{Changes: []workspace.Change{{Path: c.Path, Content: []byte(c.Source)}}}
+		}
+	}
+	return nil
+}
+
+// note stores the receipt of a run that ended with err, and returns err.
+func (w *writing) note(rec receipt.Receipt, err error) error {
+	if w.flags.dryRun || fault.KindOf(err) == fault.Usage && err != nil {
+		return err
+	}
+	rec.Exit, rec.Took = codeOf(err), w.Env.Now().Sub(w.began)
+	switch {
+	case err == nil:
+		rec.State = receipt.Landed
+	case fault.KindOf(err) == fault.Refused:
+		rec.State, rec.Error = receipt.Refused, err.Error()
+	default:
+		rec.State, rec.Error = receipt.Ended, err.Error()
+	}
+	id, failed := receipt.Open(w.ledger.Dir()).Put(rec, w.Env.Now())
+	if failed != nil {
+		w.warn(failed.Error())
+	}
+	if id != "" {
+		w.Events().Emit(event.Note{Level: "info", Text: fmt.Sprintf("receipt: cf receipt show %s", id)})
+	}
+	return err
+}
