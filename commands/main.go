@@ -69,10 +69,10 @@ func (a *App) execute(ctx context.Context, args []string) (err error) {
 	}()
 	root := newRoot(a)
 	root.SetArgs(slices.Concat(args)) // never nil: cobra would take os.Args
-	err = root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	var f *fault.Error
 	if err != nil && !errors.As(err, &f) && a.cmd == nil {
-		return usageError(root, err) // cobra's own checks fail before any verb runs
+		return usageError(cmd, plainly(err)) // cobra's own checks fail before any verb runs
 	}
 	return err
 }

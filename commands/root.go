@@ -223,6 +223,17 @@ func inWords(cmd *cobra.Command, args []string, err error) error {
 	return err
 }
 
+// plainly says in short what cobra says of flags that exclude one another: "if any
+// flags in the group [a b c] are set none of the others can be; [a b] were all set".
+func plainly(err error) error {
+	_, given, excluded := strings.Cut(err.Error(), "none of the others can be; [")
+	given, _, closed := strings.Cut(given, "]")
+	if !excluded || !closed {
+		return err
+	}
+	return fmt.Errorf("--%s can't be given together", strings.ReplaceAll(given, " ", " and --"))
+}
+
 // usageError returns the error for a wrong use of cmd.
 func usageError(cmd *cobra.Command, err error) *fault.Error {
 	return fault.New(fault.Usage, "usage", "%w", err).Hint("usage: "+cmd.UseLine(), "help: "+cmd.CommandPath()+" --help")

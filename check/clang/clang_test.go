@@ -36,9 +36,20 @@ func with(more map[string]string) map[string]string {
 	return files
 }
 
-func TestCanaries(t *testing.T) { checktest.Canaries(t, New()) }
+func compilers(t *testing.T) {
+	t.Helper()
+	for _, program := range []string{"gcc", "gcov", "clang", "clang-format"} {
+		checktest.Need(t, program, "apt-get install gcc clang clang-format")
+	}
+}
+
+func TestCanaries(t *testing.T) {
+	compilers(t)
+	checktest.Canaries(t, New())
+}
 
 func TestGoldens(t *testing.T) {
+	compilers(t)
 	for name, files := range map[string]map[string]string{
 		"good": good(),
 		"warnings": with(map[string]string{
@@ -95,6 +106,7 @@ func TestAHeaderReachesItsUsers(t *testing.T) {
 }
 
 func TestDatabaseSpeaks(t *testing.T) {
+	compilers(t)
 	files := map[string]string{
 		"a.c": "#include \"b.h\"\n\nint f(void);\nint f(void)\n{\n\treturn B + WORD;\n}\n", "deep/er/b.h": "#define B 1\n",
 		"deep/sub/b.h": "#error not this one\n",
