@@ -85,9 +85,11 @@ func TestDocument(t *testing.T) {
 	}{
 		"new": {"", Request{Path: "docs/limits.md"}, "# Limits\n\n## Purpose\n\n" + good("Purpose") + "\n\n## Structure\n\n" + good("Structure") + "\n\n## Use\n\n" + good("Use") + "\n\n## Limits\n\n" + good("Limits") + "\n", []string{"Purpose", "Structure", "Use", "Limits"}, ""},
 		"an outline of one's own": {
-			"", Request{Path: "docs/x.md", Instructions: "Sections:\n- One\n- Two"},
+			"",
+			Request{Path: "docs/x.md", Instructions: "Sections:\n- One\n- Two"},
 			"# X\n\n## One\n\n" + good("One") + "\n\n## Two\n\n" + good("Two") + "\n",
-			[]string{"One", "Two"}, "",
+			[]string{"One", "Two"},
+			"",
 		},
 		"an empty section": {full, Request{Path: "docs/limits.md"}, strings.Replace(full, "## Use\r\n", "## Use\r\n\r\n"+good("Use")+"\r\n", 1), []string{"Use"}, ""},
 		"a named one":      {full, Request{Path: "docs/limits.md", Symbol: "purpose"}, strings.Replace(full, "It limits.", good("Purpose"), 1), []string{"Purpose"}, ""},
