@@ -164,15 +164,15 @@ func (e excess) look(t *testing.T, r process.Result) {
 
 func TestLimits(t *testing.T) {
 	tests := []excess{
-		{"spin", sandbox.Limits{Wall: time.Second}, process.CodeTimeout, 4 * time.Second},
-		{"spin", sandbox.Limits{CPU: time.Second}, sandbox.CodeCPU, 20 * time.Second},
-		{"wait", sandbox.Limits{Wall: 200 * time.Millisecond}, process.CodeTimeout, 3 * time.Second},
-		{"hog", sandbox.Limits{MemoryBytes: 256 << 20}, sandbox.CodeMemory, 20 * time.Second},
-		{"hogs", sandbox.Limits{MemoryBytes: 512 << 20}, sandbox.CodeMemory, 20 * time.Second},
-		{"bomb", sandbox.Limits{Processes: 40}, sandbox.CodeProcesses, 20 * time.Second},
-		{"grow", sandbox.Limits{FileBytes: 8 << 20}, process.CodeExit, 20 * time.Second},
+		{"spin", sandbox.Limits{Wall: time.Second}, process.CodeTimeout, 20 * time.Second},
+		{"spin", sandbox.Limits{CPU: time.Second}, sandbox.CodeCPU, 90 * time.Second},
+		{"wait", sandbox.Limits{Wall: 200 * time.Millisecond}, process.CodeTimeout, 20 * time.Second},
+		{"hog", sandbox.Limits{MemoryBytes: 256 << 20}, sandbox.CodeMemory, 90 * time.Second},
+		{"hogs", sandbox.Limits{MemoryBytes: 512 << 20}, sandbox.CodeMemory, 90 * time.Second},
+		{"bomb", sandbox.Limits{Processes: 40}, sandbox.CodeProcesses, 90 * time.Second},
+		{"grow", sandbox.Limits{FileBytes: 8 << 20}, process.CodeExit, 90 * time.Second},
 		{"leave", sandbox.Limits{}, "", 10 * time.Second},
-		{"flood", sandbox.Limits{OutputBytes: 64 << 10}, "", 20 * time.Second},
+		{"flood", sandbox.Limits{OutputBytes: 64 << 10}, "", 90 * time.Second},
 	}
 	tiers(t, func(t *testing.T, b *sandbox.Box) {
 		for _, tt := range tests {
