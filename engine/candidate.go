@@ -49,6 +49,7 @@ func (r *run) sample(ctx context.Context, round int, temperature float64, seed i
 			c.refuse(CodeNoPlace, err.Error())
 			return c, nil
 		}
+		source = r.heads(ctx, c, source, q, answer)
 	}
 	return c, r.finish(ctx, c, source)
 }
@@ -201,6 +202,18 @@ func (r *run) put(ctx context.Context, source string, q question, answer string)
 	}
 	spliced, err := f.Splice(ctx, s, text)
 	return string(spliced), err
+}
+
+// heads adds the lines that a definition came with and needs at the top of the
+// file.
+func (r *run) heads(ctx context.Context, c *Candidate, source string, q question, answer string) string {
+	if q.symbol == nil || r.target.lang == nil || !r.uses(PartMends) {
+		return source
+	}
+	definition, _ := r.defined(ctx, answer, *q.symbol)
+	mended := mend.Heads(source, answer, definition, r.target.lang.Name())
+	c.Did = append(c.Did, mended.Did...)
+	return mended.Source
 }
 
 // likeLines gives code the line ends of the present file.
