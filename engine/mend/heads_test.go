@@ -6,8 +6,10 @@ func TestHeads(t *testing.T) {
 	const c = "#include \"a.h\"\n\n#include <stdlib.h>\n\nint f(void)\n{\n\treturn 0;\n}\n"
 	const python = "import os\n\n\ndef f():\n    return 0\n"
 	for name, test := range map[string]struct{ language, source, answer, definition, want string }{
-		"C, a header that is not there": {"c", c, "#include \"a.h\"\n#include <ctype.h>\n# include  <stdlib.h>\n#include <string.h>\n#include <ctype.h>\n", "",
-			"#include \"a.h\"\n\n#include <stdlib.h>\n#include <ctype.h>\n#include <string.h>\n\nint f(void)\n{\n\treturn 0;\n}\n"},
+		"C, a header that is not there": {
+			"c", c, "#include \"a.h\"\n#include <ctype.h>\n# include  <stdlib.h>\n#include <string.h>\n#include <ctype.h>\n", "",
+			"#include \"a.h\"\n\n#include <stdlib.h>\n#include <ctype.h>\n#include <string.h>\n\nint f(void)\n{\n\treturn 0;\n}\n",
+		},
 		"C, one of the project":        {"c", c, "#include \"b.h\"\n", "", c},
 		"C, a file without any":        {"c", "int f(void);\n", "#include <ctype.h>\n", "", "int f(void);\n"},
 		"Python, a name that is used":  {"python", python, "import re\nfrom math import pi as p, tau\n", "def f():\n    return re.escape(str(p))\n", "import os\nimport re\nfrom math import pi as p, tau\n\n\ndef f():\n    return 0\n"},
