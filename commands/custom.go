@@ -188,8 +188,12 @@ func (c *carrying) carryOut(ctx context.Context) error {
 	if err := c.connect(ctx); err != nil {
 		return err
 	}
+	budget, err := c.budget(c.flags.budget)
+	if err != nil {
+		return err
+	}
 	runner := &plan.Runner{
-		Engine: c.engine, Judge: judge{c.landing}, Events: c.Events(), Level: engine.Level(c.flags.level), Budget: c.flags.budget,
+		Engine: c.engine, Judge: judge{c.landing}, Events: c.Events(), Level: engine.Level(c.flags.level), Budget: budget,
 		Removals: c.flags.removals, Now: c.Env.Now,
 	}
 	if !c.flags.dryRun {

@@ -34,7 +34,7 @@ func (e *engineFlags) add(cmd *cobra.Command, a *App) {
 func (e *engineFlags) addOwn(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&e.level, "ai-level", string(engine.Normal), "how much to spend: normal, high or hyper")
-	f.DurationVar(&e.budget, "budget", 0, "most `TIME` for model and checks together, such as 5m; 0 is no bound")
+	f.DurationVar(&e.budget, "budget", 0, "most `TIME` for model and checks together, such as 5m; 0 is what the settings say (budget_seconds)")
 	f.Bool("no-memory", false, "show the model nothing of changes that landed before, and keep nothing of this one")
 	f.BoolVar(&e.removals, "allow-removals", false, "definitions may go and files may shrink")
 	_ = cmd.RegisterFlagCompletionFunc("ai-level", cobra.FixedCompletions(levels, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
@@ -49,6 +49,19 @@ func (e *engineFlags) check(cmd *cobra.Command) error {
 		return usageError(cmd, errors.New("--budget is no negative time"))
 	}
 	return e.landFlags.check(cmd)
+}
+
+// budget returns how long model and checks may take: what the flag says, else the
+// settings; 0 is no bound.
+func (a *App) budget(flag time.Duration) (time.Duration, error) {
+	if flag > 0 {
+		return flag, nil
+	}
+	cfg, err := a.Config()
+	if err != nil {
+		return 0, err
+	}
+	return time.Duration(cfg.BudgetSeconds) * time.Second, nil
 }
 
 // openEngine connects to the model and makes an engine whose candidates the

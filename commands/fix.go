@@ -128,9 +128,13 @@ func touched(report *check.Report) *workspace.Set {
 
 // mend finds the change.
 func (r *repairing) mend(ctx context.Context, report *check.Report) (*fix.Result, error) {
+	budget, err := r.budget(r.flags.budget)
+	if err != nil {
+		return nil, err
+	}
 	f := &fix.Fixer{
 		Tree: r.tree, Box: r.box, Checkers: r.checking.checkers, Judge: judge{r.landing}, Events: r.Events(), Level: engine.Level(r.flags.level),
-		Budget: r.flags.budget, Removals: r.flags.removals, Now: r.Env.Now,
+		Budget: budget, Removals: r.flags.removals, Now: r.Env.Now,
 		Connect: func(ctx context.Context) (fix.Proposer, error) {
 			err := r.connect(ctx)
 			return r.engine, err

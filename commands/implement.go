@@ -64,10 +64,14 @@ var foci = []string{string(engine.FocusCode), string(engine.FocusTests), string(
 // instructions.
 func (a *App) request(cmd *cobra.Command, arg string, flags implementFlags) (engine.Request, error) {
 	r := engine.Request{
-		Level: engine.Level(flags.level), Focus: engine.Focus(flags.focus), Budget: flags.budget,
+		Level: engine.Level(flags.level), Focus: engine.Focus(flags.focus),
 		Removals: flags.removals, Unweighed: flags.allowUnchecked,
 	}
 	if err := flags.check(cmd); err != nil {
+		return r, err
+	}
+	var err error
+	if r.Budget, err = a.budget(flags.budget); err != nil {
 		return r, err
 	}
 	switch r.Focus {
@@ -84,7 +88,6 @@ func (a *App) request(cmd *cobra.Command, arg string, flags implementFlags) (eng
 		}
 	}
 	if flags.tests != "" {
-		var err error
 		if r.Tests, err = regexp.Compile(flags.tests); err != nil {
 			return r, usageError(cmd, fmt.Errorf("--tests: %w", err))
 		}
@@ -93,7 +96,6 @@ func (a *App) request(cmd *cobra.Command, arg string, flags implementFlags) (eng
 	if strings.Contains(arg, "#") && r.Symbol == "" {
 		return r, usageError(cmd, errors.New("no name behind the #"))
 	}
-	var err error
 	r.Instructions, err = a.instructions(cmd.Context(), flags.instructions)
 	return r, err
 }

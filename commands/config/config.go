@@ -43,6 +43,7 @@ type Config struct {
 	Seed             int64
 	Think            bool // ask thinking models to think
 	ThinkTokens      int  // tokens of thought before it is stopped
+	BudgetSeconds    int  // for model and checks together, without --budget; 0 = no bound
 	IdleMinutes      int  // the private server ends after so many idle minutes
 	Offline          bool // contact nothing but the model server
 	Color            string

@@ -108,6 +108,11 @@ var keys = []Key{
 		field: func(c *Config) any { return &c.ThinkTokens },
 	},
 	{
+		Name: "budget_seconds", Kind: Int, Default: "0", Env: []string{"CF_BUDGET_SECONDS"}, Scope: User, Max: 24 * 60 * 60,
+		Doc:   "most seconds for model and checks together, of a verb that writes code and is given no --budget; 0: no bound",
+		field: func(c *Config) any { return &c.BudgetSeconds },
+	},
+	{
 		Name: "idle_minutes", Kind: Int, Default: "10", Env: []string{"CF_IDLE_MINUTES"}, Scope: User, Min: 1, Max: 7 * 24 * 60,
 		Doc:   "minutes without use after which the private server ends",
 		field: func(c *Config) any { return &c.IdleMinutes },
