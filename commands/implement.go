@@ -7,11 +7,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
 	"github.com/bitactor/cf/engine"
 	"github.com/bitactor/cf/engine/gather"
+	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/workspace"
 	"github.com/bitactor/cf/workspace/secret"
 )
@@ -149,7 +151,7 @@ func (a *App) implement(cmd *cobra.Command, arg string, flags implementFlags) (e
 	for _, part := range flags.without {
 		e.Without = append(e.Without, engine.Part(part))
 	}
-	l.events.Emit(backend.Event)
+	e.Events = &announced{sink: e.Events, first: backend.Event}
 	w := &writing{landing: l, engine: e, request: request, review: flags.review, began: began, title: "Implement " + arg}
 	out, err := e.Implement(cmd.Context(), request)
 	return w.end(cmd.Context(), out, err)
@@ -169,4 +171,18 @@ func (l *landing) possible(ctx context.Context, path string) error {
 		return err
 	}
 	return l.consent(ctx, set)
+}
+
+// announced emits an event of its own before the first one that it is given: a
+// request that is refused at once names no model.
+type announced struct {
+	sink  event.Sink
+	first event.Event
+	once  sync.Once
+}
+
+// Emit passes e on.
+func (a *announced) Emit(e event.Event) {
+	a.once.Do(func() { a.sink.Emit(a.first) })
+	a.sink.Emit(e)
 }
