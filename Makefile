@@ -67,8 +67,8 @@ test-packages: # the programs that tests drive, where they are missing
 	@tools/packages.sh
 
 ##@ Measure (figures go to docs/figures.md)
-.PHONY: bench bench-start bench-stream bench-reuse bench-memory bench-commit bench-stage bench-validate bench-syntax bench-repomap bench-safe-memory
-bench: bench-start bench-stream bench-reuse bench-memory bench-commit bench-stage bench-validate bench-syntax bench-repomap bench-safe-memory ## all figures
+.PHONY: bench bench-start bench-stream bench-reuse bench-memory bench-commit bench-stage bench-validate bench-syntax bench-engine bench-repomap bench-safe-memory
+bench: bench-start bench-stream bench-reuse bench-memory bench-commit bench-stage bench-validate bench-syntax bench-engine bench-repomap bench-safe-memory ## all figures
 bench-start: build ## start-up of cf against an empty Go program
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md start
 bench-stream: build ## tokens per second and first token against a bare curl
@@ -85,6 +85,8 @@ bench-stage: build ## staging 5,000 files, and a start in the sandbox
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md stage
 bench-syntax: build ## parse of 1,000 lines per language, and the memory of parsing
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md syntax
+bench-engine: build ## what the strategy makes of a weak model, and the engine's own time
+	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md engine
 bench-repomap: build ## the map of 50,000 files: the first time, after one edit, its memory
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md repomap
 

@@ -31,6 +31,7 @@ var suites = map[string]suite{
 	"stage":    measureStage,
 	"commit":   measureCommit,
 	"validate": measureValidate,
+	"engine":   measureEngine,
 	"syntax":   measureSyntax,
 	"repomap":  measureRepomap,
 

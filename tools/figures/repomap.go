@@ -1,13 +1,6 @@
 package main
 
-import (
-	"bufio"
-	"bytes"
-	"fmt"
-	"os/exec"
-	"strconv"
-	"strings"
-)
+import "fmt"
 
 // What mapping 50,000 files may take: the goals of the first time, of a time after
 // one edit, and the memory of the process.
@@ -20,21 +13,13 @@ const (
 
 // measureRepomap runs the benchmark of package engine/repomap; it needs no cf.
 func measureRepomap(string) ([]figure, error) {
-	cmd := exec.Command("go", "test", "./engine/repomap", "-run", "^$", "-bench", "^BenchmarkRender$",
-		"-benchtime", "1x", "-timeout", "30m", "-count", strconv.Itoa(mapRuns))
-	cmd.Dir = ".." // go -C tools
-	out, err := cmd.CombinedOutput()
+	out, err := benchmark("./engine/repomap", "^BenchmarkRender$", "1x", mapRuns)
 	if err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, out)
+		return nil, err
 	}
 	values := map[string][]float64{}
-	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
-		if strings.HasPrefix(lines.Text(), "Benchmark") {
-			addMetrics(values, lines.Text())
-		}
-	}
-	if len(values["cold-ms"]) == 0 {
-		return nil, fmt.Errorf("no benchmark ran:\n%s", out)
+	for _, line := range out {
+		addMetrics(values, line)
 	}
 	const tree = "50,000 files of 10 to 25 lines in 8 languages, in folders of 100"
 	cold, edit, same, memory, cache := spreadOf(values["cold-ms"]), spreadOf(values["edit-ms"]), spreadOf(values["same-ms"]),
@@ -57,15 +42,4 @@ func measureRepomap(string) ([]figure, error) {
 			Conditions: "whole test process, the first time included",
 		},
 	}, nil
-}
-
-// addMetrics adds the values of a line of go test to those of their units:
-// "BenchmarkX-2  10  123 ns/op  4.5 cold-ms".
-func addMetrics(values map[string][]float64, line string) {
-	fields := strings.Fields(line)
-	for i := 2; i+1 < len(fields); i += 2 {
-		if v, err := strconv.ParseFloat(fields[i], 64); err == nil {
-			values[fields[i+1]] = append(values[fields[i+1]], v)
-		}
-	}
 }

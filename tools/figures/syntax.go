@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
-	"os/exec"
 	"strconv"
 	"strings"
 )
@@ -20,17 +17,14 @@ const (
 
 // measureSyntax runs the benchmarks of package syntax; they need no cf.
 func measureSyntax(string) ([]figure, error) {
-	cmd := exec.Command("go", "test", "./syntax", "-run", "^$", "-bench", parseBenchmarks,
-		"-benchtime", "300ms", "-count", strconv.Itoa(parseRuns))
-	cmd.Dir = ".." // go -C tools
-	out, err := cmd.CombinedOutput()
+	out, err := benchmark("./syntax", parseBenchmarks, "300ms", parseRuns)
 	if err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, out)
+		return nil, err
 	}
 	var order []string
 	values := map[string][]float64{}
-	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
-		name, value, ok := benchmarkMetric(lines.Text())
+	for _, line := range out {
+		name, value, ok := benchmarkMetric(line)
 		if !ok {
 			continue
 		}
@@ -38,9 +32,6 @@ func measureSyntax(string) ([]figure, error) {
 			order = append(order, name)
 		}
 		values[name] = append(values[name], value)
-	}
-	if len(order) == 0 {
-		return nil, fmt.Errorf("no benchmark ran:\n%s", out)
 	}
 	var figures []figure
 	for _, name := range order {
