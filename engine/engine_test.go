@@ -338,3 +338,24 @@ func TestLongFilesKeepEveryOtherByte(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestLongElixirModulesKeepEveryOtherByte(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("defmodule Big do\n  @moduledoc false\n\n")
+	for i := range 300 {
+		fmt.Fprintf(&b, "  @doc \"Adds   %d.\"\n  def  f%d( n ),   do: n+%d\n\n", i, i, i)
+	}
+	b.WriteString("end\n")
+	source := b.String()
+	tree := project(t, map[string]string{"lib/big.ex": source})
+	e := engineFor(t, tree, script("```elixir\ndef f150(n) do\n  n * 2\nend\n```\n"), &judge{text: "n * 2"}, 7e9)
+	e.Window.Context = 4096
+	out, err := e.Implement(t.Context(), Request{Path: "lib/big.ex", Symbol: "f150/1", Instructions: "double it"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Replace(source, "def  f150( n ),   do: n+150", "def f150(n) do\n    n * 2\n  end", 1)
+	if diff := cmp.Diff(want, out.Candidates[out.Best].Source); diff != "" {
+		t.Error(diff)
+	}
+}
