@@ -12,6 +12,7 @@ import (
 	"github.com/bitactor/cf/engine"
 	"github.com/bitactor/cf/engine/land"
 	"github.com/bitactor/cf/engine/plan"
+	"github.com/bitactor/cf/engine/receipt"
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/workspace"
@@ -199,30 +200,41 @@ func (c *carrying) carryOut(ctx context.Context) error {
 	if !c.flags.dryRun {
 		runner.Store = c.store
 	}
+	began := c.Env.Now()
 	result, err := runner.Run(ctx, c.work)
-	if err != nil {
-		return c.stopped(err, result)
+	rec := c.begun(c.engine, runner.Level, result.Outcomes, result.Trial, c.work.Title())
+	if err == nil {
+		err = c.take(ctx, result, &rec)
+	} else {
+		err = c.stopped(err, result, &rec)
 	}
+	return c.note(rec, began, err)
+}
+
+// take shows and lands what a plan came to; rec says so.
+func (c *carrying) take(ctx context.Context, result *plan.Result, rec *receipt.Receipt) error {
 	changes, err := c.changes(result.Trial)
 	if err != nil {
 		return err
 	}
+	rec.Files = changes.Files
 	if err := c.show(result.Trial, changes); err != nil {
 		return err
 	}
 	if !result.Trial.Verdict.Land {
-		return c.stopped(land.Refusal(result.Trial.Verdict), result)
+		return c.stopped(land.Refusal(result.Trial.Verdict), result, rec)
 	}
-	receipt, err := c.land(ctx, result.Trial, c.work.Title(), changes.Files)
-	if err != nil || receipt == nil {
+	landed, err := c.land(ctx, result.Trial, c.work.Title(), changes.Files)
+	if err != nil || landed == nil {
 		return err
 	}
+	rec.Landed, rec.Git = landed.Landed.ID, landed.Landed.Git
 	c.remember(ctx, c.engine.Memory, result.Examples)
 	return c.store.Remove(c.work.ID)
 }
 
 // stopped keeps what a plan came to that did not land, and says how to go on.
-func (c *carrying) stopped(err error, result *plan.Result) error {
+func (c *carrying) stopped(err error, result *plan.Result, rec *receipt.Receipt) error {
 	set := result.Rejected
 	if set == nil && result.Trial != nil {
 		set = result.Trial.Set
@@ -232,7 +244,9 @@ func (c *carrying) stopped(err error, result *plan.Result) error {
 		if failed != nil {
 			return errors.Join(err, failed)
 		}
-		err = c.refused(err, diff)
+		if !c.flags.dryRun && len(diff) > 0 {
+			rec.Rejected = c.kept(err, diff)
+		}
 	}
 	if c.flags.dryRun || c.work.Done == 0 {
 		return err

@@ -3,13 +3,14 @@ package commands
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/engine"
 	"github.com/bitactor/cf/engine/fix"
+	"github.com/bitactor/cf/engine/receipt"
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/workspace"
 )
@@ -74,14 +75,38 @@ func (r *repairing) run(ctx context.Context) error {
 	if err := r.consent(ctx, touched(report)); err != nil {
 		return err
 	}
+	began := r.Env.Now()
 	result, err := r.mend(ctx, report)
+	if result == nil {
+		return err
+	}
+	rec := receipt.Receipt{}
+	if r.engine != nil {
+		rec = r.begun(r.engine, engine.Level(r.flags.level), result.Outcomes, result.Trial, r.title(result))
+	}
+	if err = r.end(ctx, result, &rec, err); r.engine == nil {
+		return err // no model was asked: there is nothing to tell beyond the landing
+	}
+	return r.note(rec, began, err)
+}
+
+// title is what the landing or, where nothing was kept, the try is for.
+func (r *repairing) title(result *fix.Result) string {
+	if result.Trial == nil {
+		return "Repair " + strings.Join(r.paths, " ")
+	}
+	return "Repair " + count(len(result.Trial.Set.Changes), "file")
+}
+
+// end lands what the mends came to and reports what is left. err is theirs.
+func (r *repairing) end(ctx context.Context, result *fix.Result, rec *receipt.Receipt, err error) error {
 	if ctx.Err() != nil {
 		return err // nothing lands after a signal
 	}
 	var set *workspace.Set
 	if result.Trial != nil {
 		set = result.Trial.Set
-		if failed := r.take(ctx, result); failed != nil {
+		if failed := r.take(ctx, result, rec); failed != nil {
 			return failed
 		}
 	}
@@ -94,7 +119,8 @@ func (r *repairing) run(ctx context.Context) error {
 	if !r.flags.dryRun {
 		set = nil // it is in the tree by now
 	}
-	if report, err = r.report(ctx, set); err != nil {
+	report, err := r.report(ctx, set)
+	if err != nil {
 		return err
 	}
 	return r.showReport(report, r.flags.allowUnchecked)
@@ -143,22 +169,26 @@ func (r *repairing) mend(ctx context.Context, report *check.Report) (*fix.Result
 	return f.Fix(ctx, report)
 }
 
-// take lands what was kept.
-func (r *repairing) take(ctx context.Context, result *fix.Result) error {
+// take lands what was kept; rec says so.
+func (r *repairing) take(ctx context.Context, result *fix.Result, rec *receipt.Receipt) error {
 	changes, err := r.changes(result.Trial)
 	if err != nil {
 		return err
 	}
+	rec.Files = changes.Files
 	if err := r.consent(ctx, result.Trial.Set); err != nil {
 		return err
 	}
 	if err := r.show(result.Trial, changes); err != nil {
 		return err
 	}
-	title := fmt.Sprintf("Repair %s", count(len(result.Trial.Set.Changes), "file"))
-	receipt, err := r.land(ctx, result.Trial, title, changes.Files)
-	if err == nil && receipt != nil && r.engine != nil {
+	landed, err := r.land(ctx, result.Trial, r.title(result), changes.Files)
+	if err != nil || landed == nil {
+		return err
+	}
+	rec.Landed, rec.Git = landed.Landed.ID, landed.Landed.Git
+	if r.engine != nil {
 		r.remember(ctx, r.engine.Memory, result.Examples)
 	}
-	return err
+	return nil
 }

@@ -27,12 +27,11 @@ type writing struct {
 
 // end takes what the engine came to. err is the engine's.
 func (w *writing) end(ctx context.Context, out *engine.Outcome, err error) error {
-	rec := receipt.Of(w.engine, w.request, out)
-	rec.Verb, rec.Title = w.cmd.Name(), w.title
 	if out == nil {
-		return w.note(rec, err)
+		return w.note(w.begun(w.engine, w.request.Level, nil, nil, w.title), w.began, err)
 	}
 	trial := out.Trial()
+	rec := w.begun(w.engine, w.request.Level, []*engine.Outcome{out}, trial, w.title)
 	if trial != nil {
 		changes, failed := w.changes(trial)
 		if failed == nil {
@@ -40,7 +39,7 @@ func (w *writing) end(ctx context.Context, out *engine.Outcome, err error) error
 		}
 		rec.Files = changes.Files
 		if failed != nil {
-			return w.note(rec, failed)
+			return w.note(rec, w.began, failed)
 		}
 	}
 	if err == nil && w.review {
@@ -57,7 +56,7 @@ func (w *writing) end(ctx context.Context, out *engine.Outcome, err error) error
 		rec.Landed, rec.Git = landed.Landed.ID, landed.Landed.Git
 		w.remember(ctx, w.engine.Memory, out.Examples())
 	}
-	return w.note(rec, err)
+	return w.note(rec, w.began, err)
 }
 
 // take lands the trial, once the user agrees to files that were not known before.
@@ -102,26 +101,35 @@ func lastSource(out *engine.Outcome) *workspace.Set {
 	return nil
 }
 
+// begun is a receipt of what the engine did for this landing's verb.
+func (l *landing) begun(e *engine.Engine, level engine.Level, tries []*engine.Outcome, t *land.Trial, title string) receipt.Receipt {
+	rec := receipt.Of(e, level, tries, t)
+	rec.Verb, rec.Title = l.cmd.Name(), title
+	return rec
+}
+
 // note stores the receipt of a run that ended with err, and returns err.
-func (w *writing) note(rec receipt.Receipt, err error) error {
-	if w.flags.dryRun || fault.KindOf(err) == fault.Usage && err != nil {
+func (l *landing) note(rec receipt.Receipt, began time.Time, err error) error {
+	if l.flags.dryRun || fault.KindOf(err) == fault.Usage && err != nil {
 		return err
 	}
-	rec.Exit, rec.Took = codeOf(err), w.Env.Now().Sub(w.began)
+	rec.Exit, rec.Took = codeOf(err), l.Env.Now().Sub(began)
 	switch {
 	case err == nil:
 		rec.State = receipt.Landed
+	case rec.Landed != "": // of cf fix, which then tells what is left
+		rec.State, rec.Error = receipt.Landed, err.Error()
 	case fault.KindOf(err) == fault.Refused:
 		rec.State, rec.Error = receipt.Refused, err.Error()
 	default:
 		rec.State, rec.Error = receipt.Ended, err.Error()
 	}
-	id, failed := receipt.Open(w.ledger.Dir()).Put(rec, w.Env.Now())
+	id, failed := receipt.Open(l.ledger.Dir()).Put(rec, l.Env.Now())
 	if failed != nil {
-		w.warn(failed.Error())
+		l.warn(failed.Error())
 	}
 	if id != "" {
-		w.Events().Emit(event.Note{Level: "info", Text: fmt.Sprintf("receipt: cf receipt show %s", id)})
+		l.Events().Emit(event.Note{Level: "info", Text: fmt.Sprintf("receipt: cf receipt show %s", id)})
 	}
 	return err
 }

@@ -60,7 +60,7 @@ type Result struct {
 	Did      []string    // what was mended without a model, in words
 	Left     []Left
 	Examples []engine.Example
-	Calls    []event.Call
+	Outcomes []*engine.Outcome // of what the engine was asked, in order
 }
 
 // run is one report under way.
@@ -196,9 +196,7 @@ func reason(err error) string {
 
 // take keeps what the engine came to, and tells whether that is a part only.
 func (r *run) take(o *engine.Outcome, passed bool) bool {
-	for _, c := range o.Candidates {
-		r.out.Calls = append(r.out.Calls, c.Calls...)
-	}
+	r.out.Outcomes = append(r.out.Outcomes, o)
 	if passed {
 		r.out.Trial, r.working = o.Trial(), nil
 		r.out.Examples = append(r.out.Examples, o.Examples()...)

@@ -46,10 +46,10 @@ type Work struct {
 
 // Result is a plan that was carried out.
 type Result struct {
-	Trial    *land.Trial      // of all steps together; it may land if its verdict says so
-	Examples []engine.Example // of this run, for memory once the change landed
-	Calls    []event.Call     // of this run
-	Rejected *workspace.Set   // with the best that the step which ended it came to; nil: nothing
+	Trial    *land.Trial       // of all steps together; it may land if its verdict says so
+	Examples []engine.Example  // of this run, for memory once the change landed
+	Outcomes []*engine.Outcome // of this run, a step each
+	Rejected *workspace.Set    // with the best that the step which ended it came to; nil: nothing
 }
 
 // Run carries out the steps that are not done, each on top of those before it, and
@@ -129,9 +129,7 @@ func (r *Runner) step(ctx context.Context, w *Work, out *Result, left time.Durat
 }
 
 func (r *Result) take(o *engine.Outcome) {
-	for _, c := range o.Candidates {
-		r.Calls = append(r.Calls, c.Calls...)
-	}
+	r.Outcomes = append(r.Outcomes, o)
 	r.Examples = append(r.Examples, o.Examples()...)
 }
 

@@ -10,6 +10,7 @@
 package receipt
 
 import (
+	"slices"
 	"time"
 
 	"github.com/bitactor/cf/engine"
@@ -32,7 +33,7 @@ const (
 type Receipt struct {
 	ID       string        `json:"id"`
 	Time     time.Time     `json:"time"`
-	Verb     string        `json:"verb"` // "implement"
+	Verb     string        `json:"verb"` // of cf, such as "implement"
 	Title    string        `json:"title"`
 	State    State         `json:"state"`
 	Exit     int           `json:"exit"` // cf's exit code
@@ -82,29 +83,25 @@ type Tried struct {
 	Valid       int      `json:"mutants_valid,omitempty"`
 }
 
-// Of begins a receipt: what was asked and tried. out may be nil.
-func Of(e *engine.Engine, r engine.Request, out *engine.Outcome) Receipt {
+// Of begins a receipt: what was asked and tried, for each file or step in turn, and
+// what checked t, the change that landed or came nearest; t may be nil.
+func Of(e *engine.Engine, level engine.Level, tries []*engine.Outcome, t *land.Trial) Receipt {
 	rec := Receipt{
-		Level: string(r.Level), Seed: e.Seed,
+		Level: string(level), Seed: e.Seed,
 		Model: Model{
 			Name: e.Model.Name, Digest: e.Model.Digest, Parameters: e.Model.Parameters, Quantization: e.Model.Quantization,
 			Context: e.Window.Context, Server: serverOf(e.Provider),
 		},
 	}
-	if out == nil {
-		return rec
-	}
-	won := map[int]bool{}
-	for _, i := range out.Won {
-		won[i] = true
-	}
-	for i, c := range out.Candidates {
-		rec.Tried = append(rec.Tried, tried(c, won[i]))
-		for _, call := range c.Calls {
-			rec.call(call)
+	for _, out := range tries {
+		for i, c := range out.Candidates {
+			rec.Tried = append(rec.Tried, tried(c, slices.Contains(out.Won, i)))
+			for _, call := range c.Calls {
+				rec.call(call)
+			}
 		}
 	}
-	if t := out.Trial(); t != nil {
+	if t != nil {
 		rec.checked(t)
 	}
 	return rec

@@ -88,7 +88,7 @@ func TestOf(t *testing.T) {
 			{Path: "a.go", Symbols: []string{"F"}, Trial: trial, Mutation: &engine.Mutation{Killed: 7, Valid: 9}, Calls: []event.Call{{PromptTokens: 100, ReusedTokens: 99, OutputTokens: 20, Total: time.Second}}},
 		},
 	}
-	r := Of(e, engine.Request{Level: engine.High}, out)
+	r := Of(e, engine.High, []*engine.Outcome{out}, trial)
 	if r.Model.Name != "m" || r.Model.Digest != "d" || r.Level != "high" || r.Seed != 3 || r.Calls != 2 || r.Prompt != 200 || r.Reused != 99 ||
 		r.Output != 30 || r.Asking != 2*time.Second || r.Checking != 3*time.Second || len(r.Gaps) != 1 {
 		t.Errorf("%+v", r)
@@ -96,7 +96,7 @@ func TestOf(t *testing.T) {
 	if len(r.Tried) != 2 || r.Tried[0].Won || !r.Tried[1].Won || r.Tried[1].Killed != 7 || r.Tried[1].Symbols[0] != "F" {
 		t.Errorf("%+v", r.Tried)
 	}
-	if r := Of(e, engine.Request{}, nil); r.Calls != 0 || r.Model.Name != "m" {
+	if r := Of(e, "", nil, nil); r.Calls != 0 || r.Model.Name != "m" {
 		t.Errorf("%+v", r)
 	}
 }
