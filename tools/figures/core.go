@@ -63,7 +63,7 @@ func soakCore(cf string) ([]figure, error) {
 	return []figure{{
 		Name: "signals lost, doubled, torn or out of order", Goal: "0 of 10^10", Pass: string(m[2]) == "0" && signals >= 10_000_000_000,
 		Measured:   fmt.Sprintf("%s of %g", m[2], float64(signals)),
-		Conditions: fmt.Sprintf("two threads, SPSC, 512 slots, batches of 1 to 7 sent and up to 16 taken, counters that begin 9 before their wrap; %.0f s beside other work", took.Seconds()),
+		Conditions: fmt.Sprintf("two threads, SPSC, 512 slots, batches of 1 to 7 sent and up to 16 taken, counters that begin 9 before their wrap; %.0f s", took.Seconds()),
 	}}, nil
 }
 

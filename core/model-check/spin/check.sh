@@ -21,6 +21,7 @@ for model in spsc:5 mpsc:6 telemetry:3; do
   name=${model%:*}
   for mutation in $(seq 0 "${model#*:}"); do
     n=$(faults "$name" "$mutation")
+    [[ $n =~ ^[0-9]+$ ]] || { echo "spin $name, mutation $mutation: the search did not end"; exit 1; }
     if [ "$mutation" = 0 ]; then
       states=$(sed -n 's/ *\([0-9.e+]*\) states, stored.*/\1/p' out)
       [ "$n" = 0 ] && echo "spin $name: holds in $states states" || { echo "spin $name: $n errors"; failed=1; }
