@@ -31,7 +31,7 @@ const perCommand = 4 * time.Minute
 // perChange bounds, in seconds, model and checks of a command that writes files, by
 // a setting of cf: most ask for more than the small model can do, and hyper would
 // try each for minutes.
-const perChange = "20"
+const perChange = "10"
 
 func main() {
 	cf := flag.String("cf", "", "the cf program")
