@@ -3,9 +3,10 @@ package check
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // FileState is how well a changed file was checked. Stable: the list may only
@@ -69,7 +70,7 @@ func Judge(base, now *Report, change Change, rules Rules) Verdict {
 	return v
 }
 
-var digits = regexp.MustCompile(`[0-9]+`)
+var digits = lazyregexp.New(`[0-9]+`)
 
 // knownBy is what makes two diagnostics the same.
 func knownBy(d Diagnostic, file string) [5]string {

@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/process"
 )
 
@@ -20,19 +20,19 @@ const probeLimit = 1500 * time.Millisecond
 // probe is a program that cf, or what it generates, can use.
 type probe struct {
 	name    string
-	args    []string       // that print the version; nil: it is not run, as it would contact its cluster
-	version *regexp.Regexp // its first group
-	use     string         // what it is for
-	debian  string         // package, or a line that says how
+	args    []string           // that print the version; nil: it is not run, as it would contact its cluster
+	version *lazyregexp.Regexp // its first group
+	use     string             // what it is for
+	debian  string             // package, or a line that says how
 	brew    string
 	other   string // for everything else; "" = the project's own site
 }
 
-var number = regexp.MustCompile(`(\d+(?:\.\d+)+[0-9A-Za-z.+-]*)`)
+var number = lazyregexp.New(`(\d+(?:\.\d+)+[0-9A-Za-z.+-]*)`)
 
 // probes is the table of programs in the order shown.
 var probes = []probe{
-	{"go", []string{"version"}, regexp.MustCompile(`go(\d[0-9A-Za-z.]*)`), "builds Ollama from source; Go projects", "golang-go", "go", ""},
+	{"go", []string{"version"}, lazyregexp.New(`go(\d[0-9A-Za-z.]*)`), "builds Ollama from source; Go projects", "golang-go", "go", ""},
 	{"gcc", []string{"-dumpfullversion"}, number, "builds Ollama from source; the C core", "build-essential", "gcc", ""},
 	{"git", []string{"--version"}, number, "finds what changed", "git", "git", ""},
 	{"python3", []string{"--version"}, number, "carries the fallback model; Python projects", "python3", "python", ""},
@@ -40,7 +40,7 @@ var probes = []probe{
 	{
 		"erl",
 		[]string{"-noshell", "-eval", `io:put_chars(erlang:system_info(otp_release)), halt().`},
-		regexp.MustCompile(`(\d+)`),
+		lazyregexp.New(`(\d+)`),
 		"Erlang/OTP projects", "erlang", "erlang", "",
 	},
 	{"elixir", []string{"--short-version"}, number, "Elixir projects", "elixir", "elixir", ""},
@@ -52,7 +52,7 @@ var probes = []probe{
 	{"kubectl", nil, nil, "Kubernetes manifests", "kubernetes-client", "kubernetes-cli", ""},
 	{"promtool", []string{"--version"}, number, "Prometheus rules", "prometheus", "prometheus", ""},
 	{"bwrap", []string{"--version"}, number, "runs model-written code in a sandbox", "bubblewrap", "", "install bubblewrap (Linux)"},
-	{"tmux", []string{"-V"}, regexp.MustCompile(`tmux (\S+)`), "keeps a session when the terminal closes", "tmux", "tmux", ""},
+	{"tmux", []string{"-V"}, lazyregexp.New(`tmux (\S+)`), "keeps a session when the terminal closes", "tmux", "tmux", ""},
 }
 
 // Tool is what was found of a probe.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/bitactor/cf/engine/reply"
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/llm"
 	"github.com/bitactor/cf/syntax"
 	"github.com/bitactor/cf/workspace"
@@ -159,7 +159,7 @@ func (r *run) defined(ctx context.Context, code string, s syntax.Symbol) (string
 
 // reach is what makes a definition visible to other files, where it is written
 // before it. Models that are asked for one definition leave it out.
-var reach = regexp.MustCompile(`^(export default |export |pub(\([^)]*\))? )`)
+var reach = lazyregexp.New(`^(export default |export |pub(\([^)]*\))? )`)
 
 // inReach returns a definition as visible as s is.
 func (r *run) inReach(f *syntax.File, found, s syntax.Symbol) string {
@@ -225,7 +225,7 @@ func likeLines(present, code string) string {
 }
 
 // prose are files of words.
-var prose = regexp.MustCompile(`(?i)\.(md|markdown|rst|adoc|txt)$`)
+var prose = lazyregexp.New(`(?i)\.(md|markdown|rst|adoc|txt)$`)
 
 // finish guards and mends a candidate.
 func (r *run) finish(ctx context.Context, c *Candidate, source string) error {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/syntax"
 	"github.com/bitactor/cf/workspace/secret"
 )
@@ -80,14 +81,14 @@ func (f *files) testFiles(ctx context.Context, t *target) ([]string, error) {
 	return sources, nil
 }
 
-var testName = regexp.MustCompile(`(_test\.(go|exs?|c|erl|py|rs)|_tests\.erl|(^|/)test_[^/]*\.(py|c)|\.(test|spec)\.[cm]?[jt]sx?)$`)
+var testName = lazyregexp.New(`(_test\.(go|exs?|c|erl|py|rs)|_tests\.erl|(^|/)test_[^/]*\.(py|c)|\.(test|spec)\.[cm]?[jt]sx?)$`)
 
 // IsTest tells whether a file holds tests, by its name.
 func IsTest(p string) bool { return testName.MatchString(p) }
 
 var (
-	row     = regexp.MustCompile(`^([{(\[].*[})\]],?|[\w".'-]+: .+,)$`)
-	literal = regexp.MustCompile(`"[^"]*"|'[^']*'`)
+	row     = lazyregexp.New(`^([{(\[].*[})\]],?|[\w".'-]+: .+,)$`)
+	literal = lazyregexp.New(`"[^"]*"|'[^']*'`)
 )
 
 // linesAbout returns the lines of a test that call one of names, and the rows of

@@ -2,10 +2,10 @@ package engine
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/prompts"
 )
 
@@ -17,7 +17,7 @@ type section struct {
 	start, end int // of what stands below the heading, in bytes
 }
 
-var heading = regexp.MustCompile(`^ {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$`)
+var heading = lazyregexp.New(`^ {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$`)
 
 // sectionsOf returns the sections of a document, by its ATX headings outside of
 // fences (CommonMark 4.2, 4.5).
@@ -103,11 +103,11 @@ func titleOf(file string) string {
 }
 
 var (
-	wholeFence = regexp.MustCompile("(?s)^(`{3,}|~{3,})(?:markdown|md)?[ \t]*\n(.*)\n(`{3,}|~{3,})$")
-	link       = regexp.MustCompile(`!?\[([^\]\n]*)\]\(\s*<?([^)\s>]*)>?[^)\n]*\)`)
-	bareURL    = regexp.MustCompile(`<(https?://[^>\s]*)>`)
-	codeSpan   = regexp.MustCompile("`([^`\n]+)`")
-	fileName   = regexp.MustCompile(`^\.{0,2}/?[\w.-]+(/[\w.-]+)*\.[A-Za-z][A-Za-z0-9]{0,5}$`)
+	wholeFence = lazyregexp.New("(?s)^(`{3,}|~{3,})(?:markdown|md)?[ \t]*\n(.*)\n(`{3,}|~{3,})$")
+	link       = lazyregexp.New(`!?\[([^\]\n]*)\]\(\s*<?([^)\s>]*)>?[^)\n]*\)`)
+	bareURL    = lazyregexp.New(`<(https?://[^>\s]*)>`)
+	codeSpan   = lazyregexp.New("`([^`\n]+)`")
+	fileName   = lazyregexp.New(`^\.{0,2}/?[\w.-]+(/[\w.-]+)*\.[A-Za-z][A-Za-z0-9]{0,5}$`)
 )
 
 // grounds is what a document may refer to.

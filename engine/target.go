@@ -11,6 +11,7 @@ import (
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/engine/guard"
 	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/syntax"
 )
 
@@ -204,7 +205,7 @@ func outermost(symbols []syntax.Symbol) []syntax.Symbol {
 
 // unwritten is a body that only says that it is missing, in the languages of
 // package syntax.
-var unwritten = regexp.MustCompile(`(?i)^[\s{]*(` +
+var unwritten = lazyregexp.New(`(?i)^[\s{]*(` +
 	`panic\("(to` + `do|not (yet )?implemented|unimplemented|implement)[^"]*"\)` +
 	`|raise NotImplementedError(\([^)]*\))?|raise "(to` + `do|not (yet )?implemented)[^"]*"|pass|\.\.\.` +
 	`|(to` + `do|unimplemented)!\([^)]*\)|throw new Error\(['"](to` + `do|not (yet )?implemented)[^)]*\)` +

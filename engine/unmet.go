@@ -8,6 +8,7 @@ import (
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/engine/land"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/syntax"
 )
 
@@ -59,7 +60,7 @@ func count(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-var digits = regexp.MustCompile(`[0-9]+`)
+var digits = lazyregexp.New(`[0-9]+`)
 
 // same tells whether two diagnostics are one finding: lines move and numbers in
 // messages often are lines.

@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/tool"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/process"
 	"github.com/bitactor/cf/workspace/sandbox"
 )
@@ -185,27 +185,27 @@ func (r *elixirRun) diagnostic(toolName string, m tool.Record) {
 }
 
 // raised is what Elixir 1.14 puts before the message of an error.
-var raised = regexp.MustCompile(`^\*\* \(\w+\) \S+:\d+(:\d+)?: `)
+var raised = lazyregexp.New(`^\*\* \(\w+\) \S+:\d+(:\d+)?: `)
 
 // elixirCodes names what the compiler says; it has no names of its own. The
 // order counts: the first that matches speaks.
 var elixirCodes = []struct {
 	code string
-	says *regexp.Regexp
+	says *lazyregexp.Regexp
 }{
-	{"syntax-error", regexp.MustCompile(`^(syntax error|unexpected |missing terminator|invalid |unclosed )`)},
-	{"unused-variable", regexp.MustCompile(`^variable "[^"]*" is unused`)},
-	{"unused-import", regexp.MustCompile(`^unused import`)},
-	{"unused-alias", regexp.MustCompile(`^unused (alias|require)`)},
-	{"unused-attribute", regexp.MustCompile(`^module attribute @\S+ was set but never used`)},
-	{"unused-function", regexp.MustCompile(`^function \S+ is unused`)},
-	{"undefined-variable", regexp.MustCompile(`undefined variable|^variable "[^"]*" does not exist`)},
-	{"undefined-module", regexp.MustCompile(`is undefined \(module |module \S+ is not (loaded|available)|struct .* is undefined`)},
-	{"undefined-function", regexp.MustCompile(`undefined function|is undefined or private`)},
-	{"unreachable-clause", regexp.MustCompile(`clause .*(cannot|can't|never) match|this clause`)},
-	{"missing-callback", regexp.MustCompile(`required by (behaviour|protocol)`)},
-	{"deprecated", regexp.MustCompile(`is deprecated`)},
-	{"type-mismatch", regexp.MustCompile(`incompatible types|typing violation`)},
+	{"syntax-error", lazyregexp.New(`^(syntax error|unexpected |missing terminator|invalid |unclosed )`)},
+	{"unused-variable", lazyregexp.New(`^variable "[^"]*" is unused`)},
+	{"unused-import", lazyregexp.New(`^unused import`)},
+	{"unused-alias", lazyregexp.New(`^unused (alias|require)`)},
+	{"unused-attribute", lazyregexp.New(`^module attribute @\S+ was set but never used`)},
+	{"unused-function", lazyregexp.New(`^function \S+ is unused`)},
+	{"undefined-variable", lazyregexp.New(`undefined variable|^variable "[^"]*" does not exist`)},
+	{"undefined-module", lazyregexp.New(`is undefined \(module |module \S+ is not (loaded|available)|struct .* is undefined`)},
+	{"undefined-function", lazyregexp.New(`undefined function|is undefined or private`)},
+	{"unreachable-clause", lazyregexp.New(`clause .*(cannot|can't|never) match|this clause`)},
+	{"missing-callback", lazyregexp.New(`required by (behaviour|protocol)`)},
+	{"deprecated", lazyregexp.New(`is deprecated`)},
+	{"type-mismatch", lazyregexp.New(`incompatible types|typing violation`)},
 }
 
 func elixirCode(severity check.Severity, message string) string {
@@ -331,7 +331,7 @@ func (r *elixirRun) compiled(records []tool.Record, result process.Result) (test
 	return tests
 }
 
-var mixLine = regexp.MustCompile(`\bmix\.exs:(\d+)`)
+var mixLine = lazyregexp.New(`\bmix\.exs:(\d+)`)
 
 // notLoaded reports a mix.exs that Mix could not load: that is said for people
 // alone.

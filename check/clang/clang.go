@@ -19,13 +19,13 @@ package clang
 import (
 	"context"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/tool"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/workspace"
 	"github.com/bitactor/cf/workspace/sandbox"
 )
@@ -191,7 +191,7 @@ func (r *run) read(file string) string {
 	return text
 }
 
-var include = regexp.MustCompile(`(?m)^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"`)
+var include = lazyregexp.New(`(?m)^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"`)
 
 // includes returns the files that a file includes by name in quotes.
 func (r *run) includes(file string) []string {
@@ -203,7 +203,7 @@ func (r *run) includes(file string) []string {
 }
 
 // plusPlus matches what only C++ has.
-var plusPlus = regexp.MustCompile(`(?m)^[ \t]*(?:namespace\s+\w|template\s*<|class\s+\w+[^;]*\{|using\s+namespace)`)
+var plusPlus = lazyregexp.New(`(?m)^[ \t]*(?:namespace\s+\w|template\s*<|class\s+\w+[^;]*\{|using\s+namespace)`)
 
 // reached returns the files to be compiled: the changed ones, and for a changed
 // header the sources that include it, directly or not. A header that no source

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/bitactor/cf/check/gnu"
 	"github.com/bitactor/cf/check/tool"
 	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/process"
 	"github.com/bitactor/cf/workspace/sandbox"
 )
@@ -24,7 +24,7 @@ const (
 	sourcesMax = 64 // that one is linked from
 )
 
-var mainFunction = regexp.MustCompile(`(?m)^[ \t]*(?:int|void)[ \t]+main[ \t]*\(`)
+var mainFunction = lazyregexp.New(`(?m)^[ \t]*(?:int|void)[ \t]+main[ \t]*\(`)
 
 // isTest tells whether a file is a test by its name and text.
 func (r *run) isTest(file string) bool {
@@ -203,7 +203,7 @@ func (r *run) execute(file, binary string) error {
 }
 
 // frame matches a place in a sanitizer's stack.
-var frame = regexp.MustCompile(`(?m)^\s+#[0-9]+ 0x[0-9a-f]+ in \S+ (/[^\s:]+):([0-9]+)`)
+var frame = lazyregexp.New(`(?m)^\s+#[0-9]+ 0x[0-9a-f]+ in \S+ (/[^\s:]+):([0-9]+)`)
 
 // failedAt returns the first place of the project that a test's output names.
 func (r *run) failedAt(output string) (string, int) {

@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // flags are what a project's files are compiled with.
@@ -52,7 +53,7 @@ func (r *run) readFlags() flags {
 
 // plainFlag matches a flag of a Makefile that holds no variable: a standard, a
 // definition, an include folder.
-var plainFlag = regexp.MustCompile(`^-(?:std=[a-z0-9:]+|[DU][A-Za-z_][A-Za-z0-9_]*(?:=[A-Za-z0-9_.]*)?|I[A-Za-z0-9_./-]+)$`)
+var plainFlag = lazyregexp.New(`^-(?:std=[a-z0-9:]+|[DU][A-Za-z_][A-Za-z0-9_]*(?:=[A-Za-z0-9_.]*)?|I[A-Za-z0-9_./-]+)$`)
 
 // wordsOf returns the flags in the text of a Makefile, each once. The last
 // standard counts; folders are those of the project.

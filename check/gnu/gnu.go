@@ -8,11 +8,11 @@
 package gnu
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/bitactor/cf/check"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // FindingsMax is the most findings read of one text.
@@ -22,12 +22,12 @@ const FindingsMax = 2000
 const lineBytesMax = 8 << 10
 
 var (
-	colons  = regexp.MustCompile(`^\s*(?:\S+: )?([^\s:()][^:()]*):([0-9]{1,7})(?::([0-9]{1,7}))?(?:-[0-9:]+)?:?\s+(.*)$`)
-	parens  = regexp.MustCompile(`^\s*([^\s:()][^:()]*)\(([0-9]{1,7})(?:,\s*([0-9]{1,7}))?\)\s*:\s*(.*)$`)
-	python  = regexp.MustCompile(`^\s*File "([^"]+)", line ([0-9]{1,7})`)
-	grade   = regexp.MustCompile(`^(?i:(fatal error|error|warning|note|info|remark|style|hint))(?:[ :]+|$)`)
-	flag    = regexp.MustCompile(`\s*\[(?:-W(?:error=|error,-W)?)?([A-Za-z][A-Za-z0-9_.-]*)\]$`)
-	numbers = regexp.MustCompile(`^\[?([A-Z]{1,6}[0-9]{2,6})\]?:?\s+`)
+	colons  = lazyregexp.New(`^\s*(?:\S+: )?([^\s:()][^:()]*):([0-9]{1,7})(?::([0-9]{1,7}))?(?:-[0-9:]+)?:?\s+(.*)$`)
+	parens  = lazyregexp.New(`^\s*([^\s:()][^:()]*)\(([0-9]{1,7})(?:,\s*([0-9]{1,7}))?\)\s*:\s*(.*)$`)
+	python  = lazyregexp.New(`^\s*File "([^"]+)", line ([0-9]{1,7})`)
+	grade   = lazyregexp.New(`^(?i:(fatal error|error|warning|note|info|remark|style|hint))(?:[ :]+|$)`)
+	flag    = lazyregexp.New(`\s*\[(?:-W(?:error=|error,-W)?)?([A-Za-z][A-Za-z0-9_.-]*)\]$`)
+	numbers = lazyregexp.New(`^\[?([A-Z]{1,6}[0-9]{2,6})\]?:?\s+`)
 )
 
 // Parse returns the findings in a text, in its order, at most FindingsMax.

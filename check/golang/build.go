@@ -3,17 +3,17 @@ package golang
 import (
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/bitactor/cf/check"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // position matches a line of the go command or of a compiler that names a
 // place: file, line, column where there is one, message.
-var position = regexp.MustCompile(`^(?:vet: |go: )?([^\s:][^:\n]*):([0-9]+)(?::([0-9]+))?: (.*)$`)
+var position = lazyregexp.New(`^(?:vet: |go: )?([^\s:][^:\n]*):([0-9]+)(?::([0-9]+))?: (.*)$`)
 
 // module checks the packages of a module that the change reaches.
 func (r *run) module() error {

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/bitactor/cf/check"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // coverPackagesMax bounds the packages that every test's coverage counts: each
@@ -252,8 +253,8 @@ func (r *run) failedAt(p *goPackage, output string) (file string, line int) {
 }
 
 var (
-	reported = regexp.MustCompile(`^ +([^\s:/]+\.go):([0-9]+): `)      // of t.Error and its like
-	frame    = regexp.MustCompile(`^\t(/[^:\n]+\.go):([0-9]+)(?: |$)`) // of a goroutine's trace
+	reported = lazyregexp.New(`^ +([^\s:/]+\.go):([0-9]+): `)      // of t.Error and its like
+	frame    = lazyregexp.New(`^\t(/[^:\n]+\.go):([0-9]+)(?: |$)`) // of a goroutine's trace
 )
 
 // place is where a test function is declared.

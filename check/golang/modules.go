@@ -4,8 +4,9 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // moduleCache returns where the user's modules lie, and whether that folder is
@@ -56,7 +57,7 @@ func savedSettings(getenv func(string) string) map[string]string {
 
 // replacement matches the folder behind the arrow of a replace directive, which
 // begins with "./" or "../" (go.dev/ref/mod, go-mod-file-replace).
-var replacement = regexp.MustCompile("(?m)=>[ \t]+[\"`]?(\\.\\.?/[^ \t\r\n\"`]*)")
+var replacement = lazyregexp.New("(?m)=>[ \t]+[\"`]?(\\.\\.?/[^ \t\r\n\"`]*)")
 
 // replaced returns the folders, relative to the root, that a go.mod in project
 // puts in the place of modules.

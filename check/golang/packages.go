@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/bitactor/cf/check"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // listFields are those of go list that are read: naming them spares the go
@@ -117,7 +117,7 @@ func (r *run) listFailed(out result) {
 	}
 }
 
-var needsGo = regexp.MustCompile(`requires go >= ([0-9.a-z]+)`)
+var needsGo = lazyregexp.New(`requires go >= ([0-9.a-z]+)`)
 
 // report turns what could not be loaded into diagnostics.
 func (g *graph) report(r *run) {

@@ -4,9 +4,9 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"regexp"
 	"strings"
 
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/syntax"
 )
 
@@ -104,7 +104,7 @@ func constantInGo(e ast.Expr) bool {
 	return false
 }
 
-var numericInGo = regexp.MustCompile(`^(u?int(8|16|32|64|ptr)?|float(32|64)|complex(64|128)|byte|rune)$`)
+var numericInGo = lazyregexp.New(`^(u?int(8|16|32|64|ptr)?|float(32|64)|complex(64|128)|byte|rune)$`)
 
 // goZeroOf writes the zero value of a type.
 func goZeroOf(t goExpr) string {

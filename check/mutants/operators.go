@@ -2,9 +2,9 @@ package mutants
 
 import (
 	"math/big"
-	"regexp"
 	"strings"
 
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/syntax"
 )
 
@@ -112,7 +112,7 @@ func (s *surveyed) sitesOf(m []syntax.Capture, c syntax.Capture) []site {
 
 // decimal matches a number that is written in decimal digits, with the letters
 // that some languages put behind it.
-var decimal = regexp.MustCompile(`^([0-9]{1,18})([uUlL]{0,3}|[iu](?:8|16|32|64|128|size)|n|)$`)
+var decimal = lazyregexp.New(`^([0-9]{1,18})([uUlL]{0,3}|[iu](?:8|16|32|64|128|size)|n|)$`)
 
 // numbers makes a number one more and one less; zero only one more.
 func (s *surveyed) numbers(at syntax.Range) []site {

@@ -2,10 +2,10 @@ package mutants
 
 import (
 	"context"
-	"regexp"
 	"strings"
 
 	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/syntax"
 )
 
@@ -67,7 +67,7 @@ func (s *surveyed) mark(m []syntax.Capture) {
 
 // logs matches the functions that write a log: tests do not look at it. What
 // prints may be what a program is for, so it counts.
-var logs = regexp.MustCompile(`^(?:log|slog|logging|logger|console|Logger|syslog)(?:[.:]|$)|` +
+var logs = lazyregexp.New(`^(?:log|slog|logging|logger|console|Logger|syslog)(?:[.:]|$)|` +
 	`[._](?:log|logger|logging)\.\w+$|^(?:log_\w+|LOG\w*|eprintln|debug|info|warn|warning|error|trace)$`)
 
 // within returns the ranges of symbols; none means the whole file.

@@ -4,10 +4,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/bitactor/cf/check/tool"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/workspace"
 )
 
@@ -48,7 +48,7 @@ func find(stage *workspace.Stage, project string) (interpreter, bool) {
 
 // venvVersion matches the version in a pyvenv.cfg: venv writes "version",
 // virtualenv and uv "version_info".
-var venvVersion = regexp.MustCompile(`(?m)^\s*version(?:_info)?\s*=\s*(\d+\.\d+)`)
+var venvVersion = lazyregexp.New(`(?m)^\s*version(?:_info)?\s*=\s*(\d+\.\d+)`)
 
 func minorVersion(pyvenv string) string {
 	if m := venvVersion.FindStringSubmatch(pyvenv); m != nil {
@@ -80,7 +80,7 @@ func look(stage *workspace.Stage, project, name string) (tool.Program, bool) {
 	return tool.Program{}, false
 }
 
-var versionName = regexp.MustCompile(`^\w[\w.+-]*$`)
+var versionName = lazyregexp.New(`^\w[\w.+-]*$`)
 
 // pyenvVersions returns the versions that pyenv would try, in its order:
 // PYENV_VERSION, the nearest .python-version, the global one

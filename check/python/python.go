@@ -17,12 +17,12 @@ import (
 	"embed"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/tool"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/workspace/sandbox"
 )
 
@@ -36,7 +36,7 @@ type checker struct{ limits sandbox.Limits }
 
 func (*checker) Name() string { return "python" }
 
-var shebang = regexp.MustCompile(`^#![^\n]*\bpython[0-9.]*\b`)
+var shebang = lazyregexp.New(`^#![^\n]*\bpython[0-9.]*\b`)
 
 func (*checker) Match(file string, head []byte) bool {
 	ext := path.Ext(file)

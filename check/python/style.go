@@ -7,19 +7,19 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/tool"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // asks holds what in a project's pyproject.toml asks for a tool.
 var (
-	asksRuff       = regexp.MustCompile(`(?m)^\s*\[tool\.ruff\b`)
-	asksRuffFormat = regexp.MustCompile(`(?m)^\s*\[tool\.ruff\.format\]`)
-	asksBlack      = regexp.MustCompile(`(?m)^\s*\[tool\.black\]`)
+	asksRuff       = lazyregexp.New(`(?m)^\s*\[tool\.ruff\b`)
+	asksRuffFormat = lazyregexp.New(`(?m)^\s*\[tool\.ruff\.format\]`)
+	asksBlack      = lazyregexp.New(`(?m)^\s*\[tool\.black\]`)
 )
 
 // style lints, and checks the format where the project asks for one.
@@ -150,7 +150,7 @@ type place struct {
 	line int
 }
 
-var hunk = regexp.MustCompile(`^@@ -(\d+)`)
+var hunk = lazyregexp.New(`^@@ -(\d+)`)
 
 // firstDifferences returns, for each file of a unified diff, the old file's
 // line at its first removed or added line.

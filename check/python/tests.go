@@ -4,13 +4,13 @@ import (
 	"context"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/tool"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // isTest tells whether a file holds tests by its name, as pytest's default
@@ -21,8 +21,8 @@ func isTest(file string) bool {
 }
 
 var (
-	importsPytest    = regexp.MustCompile(`(?m)^\s*(import|from)\s+pytest\b`)
-	configuresPytest = regexp.MustCompile(`(?m)^\s*\[(tool\.pytest\b|tool:pytest\]|pytest\])`)
+	importsPytest    = lazyregexp.New(`(?m)^\s*(import|from)\s+pytest\b`)
+	configuresPytest = lazyregexp.New(`(?m)^\s*\[(tool\.pytest\b|tool:pytest\]|pytest\])`)
 )
 
 // test runs the tests: of the changed files alone where they are all tests,

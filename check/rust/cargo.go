@@ -5,13 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/tool"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // compile runs cargo check over all targets and tells whether it came to its
@@ -40,10 +40,10 @@ func (r *run) compile(ctx context.Context) (bool, error) {
 }
 
 var (
-	manifestPlace  = regexp.MustCompile(`(?m)^\s*--> (\S*Cargo\.toml):(\d+):(\d+)`)
-	manifestLine   = regexp.MustCompile(`(?m)^\s*TOML parse error at line (\d+), column`) // of older ones
-	manifestBroken = regexp.MustCompile("failed to parse manifest at `([^`]+)`")
-	errorLine      = regexp.MustCompile(`(?m)^error: (.*)$`)
+	manifestPlace  = lazyregexp.New(`(?m)^\s*--> (\S*Cargo\.toml):(\d+):(\d+)`)
+	manifestLine   = lazyregexp.New(`(?m)^\s*TOML parse error at line (\d+), column`) // of older ones
+	manifestBroken = lazyregexp.New("failed to parse manifest at `([^`]+)`")
+	errorLine      = lazyregexp.New(`(?m)^error: (.*)$`)
 )
 
 func firstError(stderr string) string {
@@ -206,7 +206,7 @@ type place struct {
 
 // diffStart matches what rustfmt --check prints before each difference; older
 // ones write "at line N".
-var diffStart = regexp.MustCompile(`^Diff in (.+?)(?: at line |:)(\d+):$`)
+var diffStart = lazyregexp.New(`^Diff in (.+?)(?: at line |:)(\d+):$`)
 
 // parseFormat returns, for each file in what rustfmt --check prints, the line
 // of its first difference; unchanged lines stand before that.

@@ -20,13 +20,13 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/tool"
 	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/workspace"
 	"github.com/bitactor/cf/workspace/sandbox"
 )
@@ -135,7 +135,7 @@ func (r *run) lone(ctx context.Context) error {
 	return nil
 }
 
-var hasMain = regexp.MustCompile(`(?m)^\s*(pub\s+)?(async\s+)?fn\s+main\s*\(`)
+var hasMain = lazyregexp.New(`(?m)^\s*(pub\s+)?(async\s+)?fn\s+main\s*\(`)
 
 // cargo checks a package or workspace.
 func (r *run) cargo(ctx context.Context) error {
@@ -168,7 +168,7 @@ func (r *run) cargo(ctx context.Context) error {
 	return r.test(ctx)
 }
 
-var packageName = regexp.MustCompile(`(?m)^\s*name\s*=\s*["']([\w-]+)["']`)
+var packageName = lazyregexp.New(`(?m)^\s*name\s*=\s*["']([\w-]+)["']`)
 
 // forget drops from the target folder what tells cargo that a crate of the
 // tree is fresh. What ran in the sandbox may have left links there: os.Root

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/tool"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // test runs the tests of the package: those of the changed files alone where
@@ -60,14 +60,14 @@ func (r *run) integration() (names []string, only bool) {
 var (
 	// started matches what cargo says before each test program, on its error
 	// output; the programs write to the other one.
-	started  = regexp.MustCompile(`(?m)^\s+(?:Running (?:unittests )?(\S+) \(.*?([\w-]+)-[0-9a-f]{16}\)|Doc-tests (\S+))$`)
-	begins   = regexp.MustCompile(`^running (\d+) tests?$`)
-	one      = regexp.MustCompile(`^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)(?:, .*)?$`)
-	ends     = regexp.MustCompile(`^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored; `)
-	output   = regexp.MustCompile(`^---- (.+?)(?: - should panic)? (?:stdout|stderr) ----$`)
-	panicked = regexp.MustCompile(`panicked at (?:'.*', )?([^\s:]+):(\d+):\d+`)
-	threadID = regexp.MustCompile(`^(thread '.*') \(\d+\) `) // another one in every run
-	docLine  = regexp.MustCompile(` \(line \d+\)`)
+	started  = lazyregexp.New(`(?m)^\s+(?:Running (?:unittests )?(\S+) \(.*?([\w-]+)-[0-9a-f]{16}\)|Doc-tests (\S+))$`)
+	begins   = lazyregexp.New(`^running (\d+) tests?$`)
+	one      = lazyregexp.New(`^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)(?:, .*)?$`)
+	ends     = lazyregexp.New(`^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored; `)
+	output   = lazyregexp.New(`^---- (.+?)(?: - should panic)? (?:stdout|stderr) ----$`)
+	panicked = lazyregexp.New(`panicked at (?:'.*', )?([^\s:]+):(\d+):\d+`)
+	threadID = lazyregexp.New(`^(thread '.*') \(\d+\) `) // another one in every run
+	docLine  = lazyregexp.New(` \(line \d+\)`)
 )
 
 // program is what one test program reported.

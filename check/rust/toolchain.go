@@ -6,10 +6,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/bitactor/cf/check/tool"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/workspace"
 )
 
@@ -86,9 +86,9 @@ func in(stage *workspace.Stage, dir string) (toolchain, bool) {
 }
 
 var (
-	channel        = regexp.MustCompile(`(?m)^\s*channel\s*=\s*["']([^"']+)["']`)
-	defaultChannel = regexp.MustCompile(`(?m)^\s*default_toolchain\s*=\s*"([^"]+)"`)
-	channelName    = regexp.MustCompile(`^\w[\w.-]*$`)
+	channel        = lazyregexp.New(`(?m)^\s*channel\s*=\s*["']([^"']+)["']`)
+	defaultChannel = lazyregexp.New(`(?m)^\s*default_toolchain\s*=\s*"([^"]+)"`)
+	channelName    = lazyregexp.New(`^\w[\w.-]*$`)
 )
 
 // chosen returns the name of the toolchain that rustup would choose: the

@@ -18,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -26,6 +25,7 @@ import (
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/tool"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/workspace/sandbox"
 )
 
@@ -37,7 +37,7 @@ type checker struct{ limits sandbox.Limits }
 func (*checker) Name() string { return "shell" }
 
 // shebang matches a first line that names a shell, directly or by env.
-var shebang = regexp.MustCompile(`^#![ \t]*\S*/(?:env[ \t]+(?:-S[ \t]+)?)?(?:\S*/)?(sh|dash|ash|bash|ksh|mksh|bats)\b`)
+var shebang = lazyregexp.New(`^#![ \t]*\S*/(?:env[ \t]+(?:-S[ \t]+)?)?(?:\S*/)?(sh|dash|ash|bash|ksh|mksh|bats)\b`)
 
 // suffixes holds the dialects of files whose first line names none.
 var suffixes = map[string]dialect{".sh": {"", syntax.LangBash}, ".bash": {"bash", syntax.LangBash}, ".bats": {"bats", syntax.LangBats}, ".ksh": {"ksh", syntax.LangMirBSDKorn}}

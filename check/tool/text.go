@@ -2,9 +2,10 @@ package tool
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
+
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // Bounds of texts, in bytes.
@@ -15,7 +16,7 @@ const (
 
 // escapes matches the sequences that colour a terminal's text (ECMA-48, 5.4)
 // and those that set titles and links (xterm's OSC).
-var escapes = regexp.MustCompile("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(\x07|\x1b\\\\)")
+var escapes = lazyregexp.New("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(\x07|\x1b\\\\)")
 
 // Message returns the text of a finding: valid UTF-8, no control characters but
 // \n and \t, no blank line at its ends, at most 4 KiB.

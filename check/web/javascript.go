@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/tool"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // NewJavaScript returns the checker of JavaScript; it needs node 20 or later.
@@ -20,7 +20,7 @@ func NewJavaScript() check.Checker {
 		"canary.test.js": "const test = require('node:test');\nconst assert = require('node:assert');\nconst { sing } = require('./canary.js');\n\ntest('sings', () => assert.equal(sing(1), 2));\n",
 	}
 	return &kind{
-		name: "javascript", suffix: regexp.MustCompile(`\.([cm]?js|jsx)$`), check: javascript,
+		name: "javascript", suffix: lazyregexp.New(`\.([cm]?js|jsx)$`), check: javascript,
 		planted: []check.Canary{
 			{Files: map[string]string{"canary.js": "const a = 1;\nfunction ( {\n"}, File: "canary.js", Line: 2, Code: "syntax-error"},
 			{Files: map[string]string{"canary.mjs": "import a from 'a';\nlet b c;\n"}, File: "canary.mjs", Line: 2, Code: "syntax-error"},
@@ -115,14 +115,14 @@ func (r *run) moduleKind(file string) string {
 }
 
 // named matches the names of files that hold tests, as the runners' defaults do.
-var named = regexp.MustCompile(`(^|/)(test[-.][^/]*|test|[^/]*[-._](test|spec))\.[cm]?[jt]sx?$|(^|/)(__tests__|tests?)/.*\.[cm]?[jt]sx?$`)
+var named = lazyregexp.New(`(^|/)(test[-.][^/]*|test|[^/]*[-._](test|spec))\.[cm]?[jt]sx?$|(^|/)(__tests__|tests?)/.*\.[cm]?[jt]sx?$`)
 
 // importsNodeTest matches a file for node's own runner.
-var importsNodeTest = regexp.MustCompile(`['"]node:test['"]`)
+var importsNodeTest = lazyregexp.New(`['"]node:test['"]`)
 
 // definesTest matches a file with tests for any runner; others in a folder of
 // tests are what these need.
-var definesTest = regexp.MustCompile(`(?m)^\s*(describe|it|test|suite)(\.\w+)?\s*\(`)
+var definesTest = lazyregexp.New(`(?m)^\s*(describe|it|test|suite)(\.\w+)?\s*\(`)
 
 // others are runners that are known by name and not run.
 var others = []string{"mocha", "ava", "jasmine", "tap", "tape", "qunit", "karma", "@playwright/test", "cypress"}

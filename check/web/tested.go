@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/tool"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // tested takes what the reporter for node's runner reports.
@@ -82,7 +82,7 @@ func (r *run) framework(ctx context.Context, f framework, script string, files [
 }
 
 // foreign matches the frames of a stack that lie in packages or in node.
-var foreign = regexp.MustCompile(`(?m)^\s+at .*(/node_modules/|\(node:).*\n?`)
+var foreign = lazyregexp.New(`(?m)^\s+at .*(/node_modules/|\(node:).*\n?`)
 
 // parseJest reads the report of jest --json, which vitest writes too
 // (https://jestjs.io/docs/cli#--json): the tests, and as failed tests without a

@@ -8,20 +8,20 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/tool"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // NewTypeScript returns the checker of TypeScript. It uses the project's own
 // compiler, else the PATH's.
 func NewTypeScript() check.Checker {
 	return &kind{
-		name: "typescript", suffix: regexp.MustCompile(`\.([cm]?ts|tsx)$`), check: typescript,
+		name: "typescript", suffix: lazyregexp.New(`\.([cm]?ts|tsx)$`), check: typescript,
 		planted: []check.Canary{
 			{Files: map[string]string{"canary.ts": "const a: number = 1;\nfunction (: {\n"}, File: "canary.ts", Line: 2, Code: "syntax-error"},
 		},
@@ -138,7 +138,7 @@ func (r *run) leftOut(changed []string, listed map[string]bool) {
 	}
 }
 
-var tscLine = regexp.MustCompile(`^(?:(.+?)\((\d+),(\d+)\): )?(error|warning) (TS\d+): (.*)$`)
+var tscLine = lazyregexp.New(`^(?:(.+?)\((\d+),(\d+)\): )?(error|warning) (TS\d+): (.*)$`)
 
 // parseTSC reads what tsc --pretty false --listFiles prints: findings, each with
 // indented lines that go on, and the paths of the files it looked at; those it

@@ -19,13 +19,13 @@ import (
 	"encoding/json"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/tool"
 	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/syntax"
 	"github.com/bitactor/cf/workspace/sandbox"
 )
@@ -38,7 +38,7 @@ var node = check.Tool{Program: "node", For: "compile", Hint: "apt-get install no
 // kind is a checker of this package.
 type kind struct {
 	name    string
-	suffix  *regexp.Regexp
+	suffix  *lazyregexp.Regexp
 	limits  sandbox.Limits
 	check   func(context.Context, *run) error
 	planted []check.Canary
@@ -53,7 +53,7 @@ func (k *kind) Match(file string, head []byte) bool {
 	return k.suffix.MatchString(file)
 }
 
-var shebang = regexp.MustCompile(`^#![^\n]*\bnode\b`)
+var shebang = lazyregexp.New(`^#![^\n]*\bnode\b`)
 
 func (*kind) Markers() []string { return []string{"package.json", "tsconfig.json"} }
 

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // Check is a check of the user's own: a table [check.NAME].
@@ -42,7 +42,7 @@ var checkKeys = []Key{
 // documentation.
 func CheckKeys() []Key { return slices.Clone(checkKeys) }
 
-var checkName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
+var checkName = lazyregexp.New(`^[a-z0-9][a-z0-9_-]{0,31}$`)
 
 // readChecks makes checks of the decoded tables: of each, its keys' values in
 // the order of checkKeys, nil for one that is not there.

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/engine"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/syntax"
 	"github.com/bitactor/cf/workspace"
 )
@@ -168,7 +168,7 @@ func distance(file, test string) int {
 	return d + len(a) + len(b)
 }
 
-var testAffix = regexp.MustCompile(`^test_|[._-](tests?|spec|SUITE)$|^.*/`)
+var testAffix = lazyregexp.New(`^test_|[._-](tests?|spec|SUITE)$|^.*/`)
 
 // stem is a file's name without folder, extension and what makes it a test.
 func stem(file string) string {
@@ -223,7 +223,7 @@ func testText(ctx context.Context, lang *syntax.Language, data []byte, t check.T
 
 func indent(line string) int { return len(line) - len(strings.TrimLeft(line, " \t")) }
 
-var callee = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_]*[!?]?)\s*\(`)
+var callee = lazyregexp.New(`([A-Za-z_][A-Za-z0-9_]*[!?]?)\s*\(`)
 
 // names returns what a text calls.
 func names(text string) map[string]bool {

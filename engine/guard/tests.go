@@ -2,10 +2,10 @@ package guard
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/syntax"
 )
 
@@ -57,10 +57,10 @@ func skipped(before, after *syntax.File) []Finding {
 }
 
 // leftOut are settings by which a runner leaves tests out, by language.
-var leftOut = map[string]*regexp.Regexp{
-	"elixir":     regexp.MustCompile(`\bExUnit\.(configure|start)\([^)]*\b(exclude|only)\b`),
-	"javascript": regexp.MustCompile(`\{[^{}]*\b(skip|to` + `do|only)\s*:`),
-	"typescript": regexp.MustCompile(`\{[^{}]*\b(skip|to` + `do|only)\s*:`),
+var leftOut = map[string]*lazyregexp.Regexp{
+	"elixir":     lazyregexp.New(`\bExUnit\.(configure|start)\([^)]*\b(exclude|only)\b`),
+	"javascript": lazyregexp.New(`\{[^{}]*\b(skip|to` + `do|only)\s*:`),
+	"typescript": lazyregexp.New(`\{[^{}]*\b(skip|to` + `do|only)\s*:`),
 }
 
 func skipMarks(f *syntax.File) []Finding {
@@ -81,7 +81,7 @@ func skipMarks(f *syntax.File) []Finding {
 
 // exit are calls that end a test program before its tests have said anything.
 // Go's own form, os.Exit(m.Run()), passes the outcome on.
-var exit = regexp.MustCompile(`\b(os\.Exit|System\.halt|System\.stop|sys\.exit|os\._exit|process\.exit|std::process::exit|halt|init:stop|_exit|exit)\s*\(\s*(0|:?ok|True|EXIT_SUCCESS)?\s*\)`)
+var exit = lazyregexp.New(`\b(os\.Exit|System\.halt|System\.stop|sys\.exit|os\._exit|process\.exit|std::process::exit|halt|init:stop|_exit|exit)\s*\(\s*(0|:?ok|True|EXIT_SUCCESS)?\s*\)`)
 
 func exits(before, after *syntax.File) []Finding {
 	known := map[string]int{}
@@ -141,7 +141,7 @@ func blanked(f *syntax.File, kinds ...syntax.RegionKind) string {
 }
 
 // assertion are the calls by which tests of the known frameworks say no.
-var assertion = regexp.MustCompile(`\b(t|b|f|tb)\.(Error|Errorf|Fatal|Fatalf|Fail|FailNow)\b|\b(assert|refute|require|expect|check)\w*[!.(\s]|\?assert\w*|\bassert_\w+|\bself\.(assert|fail)\w*`)
+var assertion = lazyregexp.New(`\b(t|b|f|tb)\.(Error|Errorf|Fatal|Fatalf|Fail|FailNow)\b|\b(assert|refute|require|expect|check)\w*[!.(\s]|\?assert\w*|\bassert_\w+|\bself\.(assert|fail)\w*`)
 
 func assertions(code string, s syntax.Symbol) int {
 	return len(assertion.FindAllString(code[s.Range.Start:s.Range.End], -1))

@@ -2,13 +2,14 @@ package guard
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // marked are lines that are a comment in one of the usual forms, or that stand in
 // brackets: what is left out of a file without a grammar is said so.
-var marked = regexp.MustCompile(`^\s*(#+|//|--|;+|<!--|\[|\(|\*{1,2})\s*(.*?)\s*(-->|\]|\)|\*{1,2})?\s*$`)
+var marked = lazyregexp.New(`^\s*(#+|//|--|;+|<!--|\[|\(|\*{1,2})\s*(.*?)\s*(-->|\]|\)|\*{1,2})?\s*$`)
 
 // Text is what Compare finds in a file of a kind that is not parsed: remarks in
 // place of content, text that can't be seen, a file that shrank. before is nil for

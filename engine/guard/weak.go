@@ -2,9 +2,9 @@ package guard
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/syntax"
 )
 
@@ -50,7 +50,7 @@ func newVersions(f *syntax.File) *versions {
 	return &versions{f, code(f), blanked(f, syntax.Comment)}
 }
 
-var blanks = regexp.MustCompile(`[ \t]+`)
+var blanks = lazyregexp.New(`[ \t]+`)
 
 // plain is a symbol without comments, blank lines and, but for the indentation
 // where that is grammar, white space that says nothing.
@@ -69,7 +69,7 @@ func plain(v *versions, s syntax.Symbol) string {
 	return b.String()
 }
 
-var number = regexp.MustCompile(`\b[0-9][0-9a-zA-Z_.]*|\b([tT]rue|[fF]alse|nil|None|null|undefined)\b`)
+var number = lazyregexp.New(`\b[0-9][0-9a-zA-Z_.]*|\b([tT]rue|[fF]alse|nil|None|null|undefined)\b`)
 
 // literals counts the values that a test names.
 func literals(v *versions, s syntax.Symbol) int {
@@ -85,23 +85,23 @@ func literals(v *versions, s syntax.Symbol) int {
 // weak are forms of a test that passes whatever the code does, with what to call
 // them.
 var weak = []struct {
-	form *regexp.Regexp
+	form *lazyregexp.Regexp
 	name string
 }{
-	{regexp.MustCompile(`\bassert\w*[\s(]+([tT]rue|:ok|1)\s*\)?\s*(,|;|$|\n)`), "an assertion of a constant"},
-	{regexp.MustCompile(`(\bor\b|\|\|)\s*([tT]rue|:ok)\b`), "a condition that always holds"},
-	{regexp.MustCompile(`\b[fF]alse\s*(&&|\band\b)|(&&|\band\b)\s*[fF]alse\b`), "a condition that never holds"},
-	{regexp.MustCompile(`\bif\s*\(?\s*([tT]rue|[fF]alse|0|1)\s*\)?\s*[:{]`), "a condition that is a constant"},
-	{regexp.MustCompile(`\brecover\s*\(\s*\)|\bexcept\b[^:\n]*:\s*pass\b|\brescue\b|\bcatch\b`), "failures that are caught"},
-	{regexp.MustCompile(`^[^{]*\{\s*return\b|^[^:\n]*\):\s*return\b`), "a return before anything is checked"},
-	{regexp.MustCompile(`\bgo\s+func\b`), "checks that nobody waits for"},
+	{lazyregexp.New(`\bassert\w*[\s(]+([tT]rue|:ok|1)\s*\)?\s*(,|;|$|\n)`), "an assertion of a constant"},
+	{lazyregexp.New(`(\bor\b|\|\|)\s*([tT]rue|:ok)\b`), "a condition that always holds"},
+	{lazyregexp.New(`\b[fF]alse\s*(&&|\band\b)|(&&|\band\b)\s*[fF]alse\b`), "a condition that never holds"},
+	{lazyregexp.New(`\bif\s*\(?\s*([tT]rue|[fF]alse|0|1)\s*\)?\s*[:{]`), "a condition that is a constant"},
+	{lazyregexp.New(`\brecover\s*\(\s*\)|\bexcept\b[^:\n]*:\s*pass\b|\brescue\b|\bcatch\b`), "failures that are caught"},
+	{lazyregexp.New(`^[^{]*\{\s*return\b|^[^:\n]*\):\s*return\b`), "a return before anything is checked"},
+	{lazyregexp.New(`\bgo\s+func\b`), "checks that nobody waits for"},
 }
 
 // compared are two operands around an equality.
-var compared = regexp.MustCompile(`([\w.]+(?:\([^()]*\))?)\s*[!=]==?\s*([\w.]+(?:\([^()]*\))?)`)
+var compared = lazyregexp.New(`([\w.]+(?:\([^()]*\))?)\s*[!=]==?\s*([\w.]+(?:\([^()]*\))?)`)
 
 // bound is a name and the call that it stands for: "got := Allow(n)".
-var bound = regexp.MustCompile(`\b(\w+)\s*:?=\s*([\w.]+\([^()\n]*\))`)
+var bound = lazyregexp.New(`\b(\w+)\s*:?=\s*([\w.]+\([^()\n]*\))`)
 
 // weaknesses finds such forms in a test.
 func weaknesses(v *versions, s syntax.Symbol) []Finding {

@@ -12,7 +12,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/bitactor/cf/engine"
 	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // format is the version of a file; a file of another one is not read.
@@ -45,7 +45,7 @@ type kept struct {
 	example  engine.Example
 }
 
-var fileName = regexp.MustCompile(`^[0-9a-f]{32}\.json$`)
+var fileName = lazyregexp.New(`^[0-9a-f]{32}\.json$`)
 
 // nameOf names a task's file, so that a later answer takes the place of an earlier
 // one.

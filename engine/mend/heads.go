@@ -4,12 +4,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 var (
-	systemInclude = regexp.MustCompile(`(?m)^[ \t]*#[ \t]*include[ \t]*<[\w./+-]+>`)
-	pythonImport  = regexp.MustCompile(`(?m)^(?:import|from[ \t]+[\w.]+[ \t]+import)[ \t]+([\w., \t]+)$`)
-	spaces        = regexp.MustCompile(`[ \t]+`)
+	systemInclude = lazyregexp.New(`(?m)^[ \t]*#[ \t]*include[ \t]*<[\w./+-]+>`)
+	pythonImport  = lazyregexp.New(`(?m)^(?:import|from[ \t]+[\w.]+[ \t]+import)[ \t]+([\w., \t]+)$`)
+	spaces        = lazyregexp.New(`[ \t]+`)
 )
 
 // Heads adds to a file of C or Python what a definition that was put into it came
@@ -18,7 +20,7 @@ var (
 // Other languages come back as they are.
 func Heads(source, answer, definition, language string) Result {
 	r := Result{Source: source}
-	var kind *regexp.Regexp
+	var kind *lazyregexp.Regexp
 	switch language {
 	case "c":
 		kind = systemInclude

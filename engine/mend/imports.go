@@ -4,11 +4,11 @@ import (
 	"go/ast"
 	"go/token"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/syntax"
 )
 
@@ -53,7 +53,7 @@ var telling = map[string][]string{
 	"net/http/pprof": {"Index", "Cmdline", "Profile", "Symbol", "Trace"},
 }
 
-var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
+var majorVersion = lazyregexp.New(`^v[0-9]+$`)
 
 // packageName returns the name that a standard package has, and most others.
 func packageName(importPath string) string {

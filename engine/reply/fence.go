@@ -2,9 +2,10 @@ package reply
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // block is fenced code of a reply.
@@ -29,7 +30,7 @@ func (f fence) closes(open fence) bool {
 	return f.info == "" && f.mark == open.mark && f.size >= open.size
 }
 
-var fenceLine = regexp.MustCompile("^[ \t]*(`{3,}|~{3,})[ \t]*([^`\r\n]*)")
+var fenceLine = lazyregexp.New("^[ \t]*(`{3,}|~{3,})[ \t]*([^`\r\n]*)")
 
 func fences(lines []string) []fence {
 	var out []fence
@@ -145,9 +146,9 @@ func label(info string) (language, file string) {
 }
 
 var (
-	pathWord  = regexp.MustCompile(`^(?:~?/)?[\w.@+-]+(?:/[\w.@+-]+)*\.[A-Za-z][A-Za-z0-9]{0,9}$`)
-	announces = regexp.MustCompile("^(?:#{1,6}[ \t]+|[-*][ \t]+|\\d+[.)][ \t]+)?(?:\\*\\*|__)?(?:(?i:file|path|filename|in)[: \t]+)?(?:\\*\\*|__)?`?([^`*\\s:]+)`?(?:\\*\\*|__)?[ \t]*:?(?:\\*\\*|__)?[ \t]*$")
-	titles    = regexp.MustCompile(`^(?://|#|--|%+|;+|/\*|<!--)[ \t]*(?:(?i:file|path|filename)[: \t]+)?([^\s*]+)[ \t]*(?:\*/|-->)?[ \t]*$`)
+	pathWord  = lazyregexp.New(`^(?:~?/)?[\w.@+-]+(?:/[\w.@+-]+)*\.[A-Za-z][A-Za-z0-9]{0,9}$`)
+	announces = lazyregexp.New("^(?:#{1,6}[ \t]+|[-*][ \t]+|\\d+[.)][ \t]+)?(?:\\*\\*|__)?(?:(?i:file|path|filename|in)[: \t]+)?(?:\\*\\*|__)?`?([^`*\\s:]+)`?(?:\\*\\*|__)?[ \t]*:?(?:\\*\\*|__)?[ \t]*$")
+	titles    = lazyregexp.New(`^(?://|#|--|%+|;+|/\*|<!--)[ \t]*(?:(?i:file|path|filename)[: \t]+)?([^\s*]+)[ \t]*(?:\*/|-->)?[ \t]*$`)
 )
 
 // asPath returns word as a path if it looks like one, else "".

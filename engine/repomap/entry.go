@@ -3,12 +3,12 @@ package repomap
 import (
 	"context"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/syntax"
 	"github.com/bitactor/cf/workspace/secret"
 )
@@ -43,7 +43,7 @@ var family = map[string]byte{
 
 // testFile is the name of a file that holds tests, in the languages of package
 // syntax, or of one that lies among them.
-var testFile = regexp.MustCompile(`(_test\.(go|exs?|c|erl|py|rs)|_(SUITE|tests)\.erl|(^|/)test_[^/]*\.(py|c|sh)|\.(test|spec)\.[cm]?[jt]sx?)$|(^|/)(tests?|spec|__tests__|testdata)/`)
+var testFile = lazyregexp.New(`(_test\.(go|exs?|c|erl|py|rs)|_(SUITE|tests)\.erl|(^|/)test_[^/]*\.(py|c|sh)|\.(test|spec)\.[cm]?[jt]sx?)$|(^|/)(tests?|spec|__tests__|testdata)/`)
 
 // readEntry parses a source. Errors are those of syntax.Parse.
 func readEntry(ctx context.Context, lang *syntax.Language, file string, src []byte, b bounds) (entry, error) {

@@ -13,11 +13,12 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // Recording is one exchange with a real server.
@@ -173,9 +174,9 @@ const redacted = "REDACTED"
 
 var (
 	// secrets are tokens by their published prefixes, and private keys.
-	secrets = regexp.MustCompile(`\b(?:sk-|ghp_|gho_|github_pat_|glpat-|xox[abprs]-|AKIA|hf_|npm_)[A-Za-z0-9_-]{12,}|-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^-]|-[^-])*-----END [A-Z ]*PRIVATE KEY-----`)
+	secrets = lazyregexp.New(`\b(?:sk-|ghp_|gho_|github_pat_|glpat-|xox[abprs]-|AKIA|hf_|npm_)[A-Za-z0-9_-]{12,}|-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^-]|-[^-])*-----END [A-Z ]*PRIVATE KEY-----`)
 	// blobs are paths below the server's folder of models.
-	blobs = regexp.MustCompile(`(?:[A-Za-z]:)?[/\\][^\s"']*[/\\]blobs[/\\]sha256-`)
+	blobs = lazyregexp.New(`(?:[A-Za-z]:)?[/\\][^\s"']*[/\\]blobs[/\\]sha256-`)
 )
 
 // redact replaces secrets and the server's own paths.
