@@ -197,7 +197,7 @@ func (r *run) setEnvironment() error {
 		"GOROOT=", "GOEXPERIMENT=", "GODEBUG=", "GOOS=", "GOARCH=", "GO111MODULE=", "GOPATH=", "GOBIN=", "GOTMPDIR=", "GOINSECURE=", "GOPRIVATE=",
 	)
 	if !r.HasFile("go.mod") {
-		r.program.Env = append(r.program.Env, "GOFLAGS=-buildvcs=false", "GO111MODULE=auto")
+		r.program.Env = append(r.program.Env, "GOFLAGS=-buildvcs=false", "GO111MODULE=off")
 	}
 	return nil
 }

@@ -70,6 +70,7 @@ func TestToolchainsRun(t *testing.T) {
 		root := folder(t)
 		must(t, os.WriteFile(filepath.Join(root, "main.c"), []byte("#include <stdio.h>\nint main(void) { puts(\"compiled\"); }\n"), 0o644))
 		must(t, os.WriteFile(filepath.Join(root, "main.go"), []byte("package main\n\nfunc main() {}\n"), 0o644))
+		must(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module example\n"), 0o644)) // else go looks for one in the folders above
 		cache, err := b.Cache(root, "go")
 		must(t, err)
 		for _, c := range []struct {
