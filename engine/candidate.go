@@ -32,6 +32,8 @@ type run struct {
 	tested    bool     // there are test files that are likely to be about the target
 	out       *Outcome
 	seen      map[string]int // sources, to the index of the candidate that had it first
+	ended     bool           // a reply came to its end, of use or not
+	broke     string         // code of the last call that did not
 }
 
 // sample asks every question once and puts the answers together. That a reply
@@ -85,6 +87,7 @@ func (r *run) ask(ctx context.Context, c *Candidate, q question) (string, error)
 	})
 	c.Calls = append(c.Calls, got.Call)
 	r.Events.Emit(got.Call)
+	r.note(err)
 	switch {
 	case errors.Is(err, errEnough):
 	case fault.KindOf(err) == fault.Unusable && err != nil:
@@ -104,6 +107,17 @@ func (r *run) ask(ctx context.Context, c *Candidate, q question) (string, error)
 		return "", nil
 	}
 	return found.Code, nil
+}
+
+// note remembers how a call ended. A reply that the model ended badly, by a loop or
+// with nothing, was its answer; one that the server broke off was none.
+func (r *run) note(err error) {
+	switch code := fault.CodeOf(err); code {
+	case llm.CodeCut, llm.CodeBadStream, llm.CodeLongLine, llm.CodeTooManyBytes, llm.CodeTruncated, llm.CodeIdle, llm.CodeTotal:
+		r.broke = code
+	default:
+		r.ended = true
+	}
 }
 
 // hashOf identifies a conversation.

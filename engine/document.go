@@ -280,6 +280,7 @@ func (d *document) ask(ctx context.Context, c *Candidate, i int) (text, why stri
 	})
 	c.Calls = append(c.Calls, got.Call)
 	d.Events.Emit(got.Call)
+	d.note(err)
 	if err != nil {
 		if fault.KindOf(err) == fault.Unusable {
 			return "", err.Error(), nil

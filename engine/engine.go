@@ -38,7 +38,7 @@ const (
 	CodeSecret      = "holds-secret"  // the file can't be shown whole to a model [Refused]
 	CodeMarkers     = "holds-markers" // it holds control tokens of chat templates [Refused]
 	CodeNoRoom      = "no-room"       // the file and its reply do not fit the window [Failed]
-	CodeNoCandidate = "no-candidate"  // no reply held usable code [Unusable]
+	CodeNoCandidate = "no-candidate"  // no reply held usable code [Refused]
 	CodeNoPass      = "no-pass"       // candidates were checked and none may land [Refused]
 	CodeBudget      = "budget-over"   // time ran out before a candidate passed [Refused]
 	CodeFocus       = "focus"         // the focus does not fit what the path is [Usage]

@@ -359,3 +359,40 @@ func TestLongElixirModulesKeepEveryOtherByte(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// What a model answers badly is a refused change. A server that never came to the
+// end of an answer is a fault of its own: what the model would have said is not
+// known.
+func TestNoReplyHoldsCode(t *testing.T) {
+	cut := fault.New(fault.Unusable, llm.CodeCut, "the stream ended without its end mark")
+	loop := fault.New(fault.Unusable, llm.CodeLoop, "the reply repeats itself")
+	down := fault.New(fault.Unreachable, llm.CodeRefused, "nothing listens")
+	for name, test := range map[string]struct {
+		replies []error // in turn, the last one from then on; nil: a reply without code
+		kind    fault.Kind
+		code    string
+	}{
+		"prose":                  {[]error{nil}, fault.Refused, CodeNoCandidate},
+		"a loop":                 {[]error{loop}, fault.Refused, CodeNoCandidate},
+		"prose, then cut":        {[]error{nil, cut}, fault.Refused, CodeNoCandidate},
+		"cut, then prose":        {[]error{cut, nil}, fault.Refused, CodeNoCandidate},
+		"cut each time":          {[]error{cut}, fault.Unusable, llm.CodeCut},
+		"cut, then nobody there": {[]error{cut, down}, fault.Unreachable, llm.CodeRefused},
+	} {
+		for _, path := range []string{"limit/limit.go", "limit/limit.md"} {
+			t.Run(name+" "+path, func(t *testing.T) {
+				s := &llmtest.Script{Reply: func(n int, _ llm.Request) (string, error) {
+					if err := test.replies[min(n, len(test.replies)-1)]; err != nil {
+						return "", err
+					}
+					return "I can't.", nil
+				}}
+				tree := project(t, map[string]string{"limit/limit.go": stub, "limit/limit_test.go": tests})
+				_, err := engineFor(t, tree, s, &judge{}, 5e8).Implement(t.Context(), Request{Path: path})
+				if fault.KindOf(err) != test.kind || fault.CodeOf(err) != test.code {
+					t.Errorf("got %s %s (%v), want %s %s", fault.KindOf(err), fault.CodeOf(err), err, test.kind, test.code)
+				}
+			})
+		}
+	}
+}

@@ -18,8 +18,9 @@ import (
 //
 // A fault comes with the Outcome wherever a candidate was made: CodeNoCandidate if
 // no reply held code, CodeNoPass if none may land, CodeBudget if the time was up,
-// and Interrupted. Before that: the faults of the request (Usage), of the file and
-// of the model's server.
+// Interrupted, and the faults of the model's server; one that ends every reply too
+// early is Unusable, with the code of llm. Before that: the faults of the request
+// (Usage) and of the file.
 func (e *Engine) Implement(ctx context.Context, request Request) (*Outcome, error) {
 	if request.Budget > 0 {
 		var cancel context.CancelFunc
@@ -138,7 +139,10 @@ func (r *run) verdict() error {
 		if n := len(r.out.Candidates); n > 0 {
 			why = r.out.Candidates[n-1].Why
 		}
-		return fault.New(fault.Unusable, CodeNoCandidate, "%s", why).On("implement", r.target.path).
+		if !r.ended && r.broke != "" {
+			return fault.New(fault.Unusable, r.broke, "%s", why).On("implement", r.target.path).Hint("look at the server: cf status")
+		}
+		return fault.New(fault.Refused, CodeNoCandidate, "%s", why).On("implement", r.target.path).
 			Hint("try --ai-level high, another --seed or a larger --model")
 	}
 	return fault.New(fault.Refused, CodeNoPass, "%d candidates, none passes: %s", len(r.out.Candidates), r.out.Candidates[r.out.Best].Why).

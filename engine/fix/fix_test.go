@@ -147,7 +147,7 @@ func (m *model) Implement(ctx context.Context, r engine.Request) (*engine.Outcom
 	}
 	out := &engine.Outcome{Path: r.Path, Best: -1}
 	if !m.able[r.Path] {
-		return out, fault.New(fault.Unusable, engine.CodeNoCandidate, "no code")
+		return out, fault.New(fault.Refused, engine.CodeNoCandidate, "no code")
 	}
 	set := &workspace.Set{}
 	data, err := m.world.tree.Read(r.Path)

@@ -111,7 +111,7 @@ func TestRun(t *testing.T) {
 		land     bool
 	}{
 		"all pass":                             {nil, "", 3, true},
-		"the first has no answer":              {map[string][]attempt{"a.go": {{err: fault.New(fault.Unusable, engine.CodeNoCandidate, "no code")}}}, engine.CodeNoCandidate, 0, false},
+		"the first has no answer":              {map[string][]attempt{"a.go": {{err: fault.New(fault.Refused, engine.CodeNoCandidate, "no code")}}}, engine.CodeNoCandidate, 0, false},
 		"the second does not pass":             {map[string][]attempt{"b.go": {{err: noPass(), wrong: finding("b.go")}}}, engine.CodeNoPass, 1, false},
 		"the last does not pass":               {map[string][]attempt{"c.go": {{err: noPass(), wrong: finding("c.go")}}}, engine.CodeNoPass, 2, false},
 		"wrong is only a later file":           {map[string][]attempt{"a.go": {{err: noPass(), wrong: finding("c.go")}}}, "", 3, true},
