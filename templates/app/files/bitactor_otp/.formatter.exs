@@ -1,0 +1,7 @@
+[
+  inputs: [
+    "{mix,.formatter}.exs",
+    "{config,lib,test,rel}/**/*.{ex,exs}",
+    "../test/**/*.{ex,exs}"
+  ]
+]
