@@ -74,7 +74,7 @@ defmodule BitActor.Telemetry do
   @doc "All events of the system, sorted by name."
   @spec catalogue() :: [event()]
   def catalogue do
-    BitActor.Blocks.event_sources()
+    BitActor.Catalogue.event_sources()
     |> Enum.flat_map(fn module -> module.events() end)
     |> Enum.sort_by(fn event -> event.name end)
   end

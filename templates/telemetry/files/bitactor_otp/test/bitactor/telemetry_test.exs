@@ -8,6 +8,11 @@ defmodule BitActor.TelemetryTest do
 
   doctest Telemetry
 
+  setup_all do
+    Logger.put_module_level(Telemetry, :error)
+    on_exit(fn -> Logger.delete_module_level(Telemetry) end)
+  end
+
   setup do
     event = [:bitactor, :test, :"event#{System.unique_integer([:positive])}"]
     {:ok, event: event, id: make_ref()}

@@ -23,7 +23,7 @@ defmodule BitActor.Telemetry.Exporter do
 
   use GenServer
 
-  alias BitActor.Telemetry.{OTLP, Span}
+  alias BitActor.Telemetry.OTLP
 
   require Logger
 
@@ -68,8 +68,8 @@ defmodule BitActor.Telemetry.Exporter do
   def running?, do: :persistent_term.get(__MODULE__, nil) != nil
 
   @doc "Queues a finished span, or counts it as dropped. Never blocks, never raises."
-  @spec export(Span.t()) :: :ok
-  def export(%Span{} = span) do
+  @spec export(BitActor.Telemetry.Span.t()) :: :ok
+  def export(span) do
     case :persistent_term.get(__MODULE__, nil) do
       nil -> :ok
       {table, queue_max} -> enqueue(span, table, queue_max, counters())

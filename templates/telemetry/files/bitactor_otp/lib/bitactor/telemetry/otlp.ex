@@ -8,7 +8,7 @@ defmodule BitActor.Telemetry.OTLP do
   64-bit integers are decimal strings; enumerations are numbers.
   """
 
-  alias BitActor.{JSON, Redaction, Telemetry.Span}
+  alias BitActor.{JSON, Redaction}
 
   # enum SpanKind: SPAN_KIND_INTERNAL, SPAN_KIND_SERVER; enum StatusCode: OK, ERROR.
   @internal 1
@@ -42,7 +42,7 @@ defmodule BitActor.Telemetry.OTLP do
   end
 
   @doc "Encodes one request with `spans`."
-  @spec encode([Span.t()], resource :: map()) :: String.t()
+  @spec encode([BitActor.Telemetry.Span.t()], resource :: map()) :: String.t()
   def encode(spans, resource) do
     scope = %{name: "bitactor", version: resource["service.version"]}
 
@@ -59,7 +59,7 @@ defmodule BitActor.Telemetry.OTLP do
     )
   end
 
-  defp span(%Span{} = span) do
+  defp span(span) do
     %{
       traceId: span.trace_id,
       spanId: span.span_id,

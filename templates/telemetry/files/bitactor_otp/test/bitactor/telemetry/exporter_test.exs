@@ -66,6 +66,11 @@ defmodule BitActor.Telemetry.ExporterTest do
     end
   end
 
+  setup_all do
+    Logger.put_module_level(Exporter, :warning)
+    on_exit(fn -> Logger.delete_module_level(Exporter) end)
+  end
+
   defp start(answers, options \\ []) do
     {_, endpoint} = Collector.start(self(), answers)
     before = Exporter.counts()
@@ -243,5 +248,38 @@ defmodule BitActor.Telemetry.ExporterTest do
     assert Exporter.export(%Span{trace_id: "t", span_id: "s", sampled: true}) == :ok
     assert since(before).dropped == 1
     :persistent_term.erase(Exporter)
+  end
+end
+
+defmodule BitActor.Telemetry.SupervisorTest do
+  use ExUnit.Case, async: false
+
+  alias BitActor.Telemetry.{Exporter, Supervisor}
+
+  test "an exporter that keeps crashing ends as :shutdown, which restarts nothing" do
+    Process.flag(:trap_exit, true)
+    assert %{restart: :transient} = Supervisor.child_spec([])
+    options = [endpoint: "http://127.0.0.1:9"]
+    {:ok, pid} = :supervisor.start_link(Supervisor, options)
+
+    for _ <- 1..6, do: crash(pid)
+    assert_receive {:EXIT, ^pid, :shutdown}, 5_000
+    :persistent_term.erase(Exporter)
+  end
+
+  # Kills the exporter and waits until its successor, or the end of the supervisor, is there.
+  defp crash(supervisor) do
+    exporter = Process.whereis(Exporter)
+    monitor = Process.monitor(exporter)
+    Process.exit(exporter, :kill)
+    assert_receive {:DOWN, ^monitor, :process, _, :killed}
+    settled(supervisor)
+  end
+
+  # A supervisor answers when it has dealt with the exit before.
+  defp settled(supervisor) do
+    :supervisor.which_children(supervisor)
+  catch
+    :exit, _ -> :gone
   end
 end
