@@ -29,8 +29,10 @@ var mayImport = map[string][]string{
 	"syntax":            {"syntax"},
 	"check":             {"event", "fault", "lazyregexp", "process", "workspace", "syntax", "check"},
 	"setup":             {"event", "fault", "llm", "process", "setup"},
+	"templates":         {},
+	"scaffold":          {"core", "engine/terms", "fault", "lazyregexp", "scaffold", "templates", "workspace"}, // engine/terms is a leaf
 	"engine":            {"event", "fault", "lazyregexp", "llm", "prompts", "workspace", "syntax", "check", "engine"},
-	"commands":          {"event", "fault", "lazyregexp", "llm", "prompts", "workspace", "syntax", "check", "engine", "setup", "process", "bench", "commands"},
+	"commands":          {"event", "fault", "lazyregexp", "llm", "prompts", "workspace", "syntax", "check", "engine", "scaffold", "setup", "process", "bench", "commands"},
 	"commands/view":     {"event", "fault", "commands/view"},
 	"commands/config":   {"event", "fault", "lazyregexp", "commands/config"},
 	"cmd":               {"commands"},

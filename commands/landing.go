@@ -78,6 +78,14 @@ func (a *App) openLanding(cmd *cobra.Command, flags landFlags, limits workspace.
 // does not hold, and files that run without being called. Where nobody can be
 // asked it wants the flags that say so.
 func (l *landing) consent(ctx context.Context, set *workspace.Set) error {
+	if err := l.consentDirty(ctx, set); err != nil {
+		return err
+	}
+	return l.consentSensitive(ctx, set)
+}
+
+// consentDirty asks about edits of the user's own that git does not hold.
+func (l *landing) consentDirty(ctx context.Context, set *workspace.Set) error {
 	dirt, err := l.ledger.Dirty(ctx, set, l.Env.Environ)
 	if fault.CodeOf(err) == workspace.CodeNoGit {
 		l.warn("git is not installed: whether you have uncommitted edits could not be told")
@@ -95,6 +103,11 @@ func (l *landing) consent(ctx context.Context, set *workspace.Set) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// consentSensitive asks about files that run without being called.
+func (l *landing) consentSensitive(ctx context.Context, set *workspace.Set) error {
 	var runs []string
 	for _, s := range set.Sensitive() {
 		runs = append(runs, s.Path+" ("+s.Why+")")

@@ -58,6 +58,7 @@ var verbs = []struct {
 	{"changes", newImplementCmd},
 	{"changes", newCustomCmd},
 	{"changes", newFixCmd},
+	{"changes", newScaffoldCmd},
 	{"changes", newValidateCmd},
 	{"changes", newApplyCmd},
 	{"changes", newUndoCmd},

@@ -32,6 +32,7 @@ var readOnly = []string{
 	"cf config", "cf config list", "cf config get", "cf config path",
 	"cf calibrate show", "cf session", "cf session list", "cf session show",
 	"cf prompt", "cf prompt list", "cf prompt show",
+	"cf scaffold", "cf scaffold list", "cf scaffold show", "cf scaffold search", "cf scaffold check",
 }
 
 func TestEveryVerbIsWhole(t *testing.T) {
