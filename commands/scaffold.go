@@ -22,7 +22,7 @@ const scaffoldFilesMax = 1000
 func newScaffoldCmd(a *App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scaffold",
-		Short: "Land tested building blocks: an Erlang/OTP system around the C core",
+		Short: "Land tested building blocks of an Erlang/OTP system",
 		Long: "A building block is a set of files that were built and tested together: an OTP application,\n" +
 			"its workers, the C core as a NIF, health, metrics, a release, a container, manifests. It lands\n" +
 			"with what it needs, like any change: staged, checked, whole, and cf undo takes it back. Applied\n" +

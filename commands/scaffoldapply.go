@@ -134,9 +134,9 @@ func newScaffoldCheckCmd(a *App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the blocks of a project, and say how their files stand",
-		Long: "Lists the files of the blocks that are there: as rendered, edited by you, deleted, or behind what this\n" +
-			"cf renders. Then they are checked as cf validate does. It ends with 3 if something was found or\n" +
-			"could not be checked, and with 4 if a block can't be applied again because of your edits.",
+		Long: "Lists the files of the blocks that are there: as rendered, edited by you, deleted, or behind what\n" +
+			"this cf renders. Then they are checked as cf validate does. It ends with 3 if something was found\n" +
+			"or could not be checked, and with 4 if your edits keep a block from being applied again.",
 		Example: "  cf scaffold check\n  cf scaffold check --dir shop --no-tests",
 		Args:    cobra.NoArgs, Annotations: map[string]string{annotEffect: effectRead},
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.scaffoldCheck(cmd, dir, flags) },
