@@ -116,7 +116,7 @@ defmodule BitActor.CoreTest do
   describe "the fallback" do
     test "answers as the NIF does to any run of operations" do
       if BitActor.NIF.loaded?() do
-        for seed <- 1..300 do
+        for seed <- 1..100 do
           :rand.seed(:exsss, {seed, seed, seed})
           slots = Enum.random([2, 4, 8, 64])
           options = [Enum.random(1..9), slots, Enum.random(0..3)]
@@ -137,7 +137,7 @@ defmodule BitActor.CoreTest do
 
     test "hands out the same blocks as the NIF" do
       if BitActor.NIF.loaded?() do
-        for seed <- 1..200 do
+        for seed <- 1..100 do
           :rand.seed(:exsss, {seed, 1, 1})
           blocks = Enum.random(1..5)
           {:ok, native} = BitActor.NIF.pool_open(blocks, 128)
@@ -158,10 +158,10 @@ defmodule BitActor.CoreTest do
           send(parent, {:core, core})
         end)
 
-      assert_receive {:core, core}
-      assert_receive {:DOWN, ^monitor, :process, ^opener, :normal}
+      assert_receive {:core, core}, 10_000
+      assert_receive {:DOWN, ^monitor, :process, ^opener, :normal}, 10_000
       monitor = Process.monitor(core)
-      assert_receive {:DOWN, ^monitor, :process, ^core, _}
+      assert_receive {:DOWN, ^monitor, :process, ^core, _}, 10_000
     end
   end
 

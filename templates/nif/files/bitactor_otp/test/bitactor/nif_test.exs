@@ -197,6 +197,7 @@ defmodule BitActor.NIFTest do
     assert_memory_back(before, System.monotonic_time(:millisecond) + 10_000)
   end
 
+  @tag :slow
   test "the system survives a lack of memory" do
     if NIF.loaded?() do
       # all memory comes out of 48 MiB, which a pool of 64 MiB does not fit into
