@@ -136,17 +136,24 @@ defmodule BitActor do
     end
   end
 
-  # The NIF block, where there is one, says so by its health check.
+  # The NIF block, where there is one, has a health check named :nif; the module behind it also
+  # tells whether the library is loaded.
   defp check_nif(mode) do
     case {mode, Keyword.get(BitActor.Catalogue.health_checks(), :nif)} do
       {_mode, nil} -> nif_is(:absent, mode)
       {:off, _check} -> nif_is({:fallback, "switched off"}, mode)
-      {_mode, check} -> nif_is(nif_state(check.()), mode)
+      {_mode, check} -> nif_is(nif_state(check), mode)
     end
   end
 
-  defp nif_state(:ok), do: :loaded
-  defp nif_state({:error, reason}), do: {:fallback, reason}
+  defp nif_state(check) do
+    {:module, module} = Function.info(check, :module)
+
+    case check.() do
+      {:error, reason} -> {:fallback, reason}
+      :ok -> if module.loaded?(), do: :loaded, else: {:fallback, "not loaded"}
+    end
+  end
 
   defp nif_is(:loaded, _mode), do: :persistent_term.put(@nif, :loaded)
   defp nif_is(state, :required), do: {:error, {:nif, state}}

@@ -7,31 +7,31 @@ defmodule BitActor.Blocks do
 
   def children do
     [⟦ range $i, $c := .Children ⟧⟦ if $i ⟧,⟦ end ⟧
-      ⟦ $c.Spec ⟧⟦ end ⟧
-    ]
+      ⟦ $c.Spec ⟧⟦ end ⟧⟦ if .Children ⟧
+    ⟦ end ⟧]
   end
 
   def health_checks do
     [⟦ range $i, $c := .HealthChecks ⟧⟦ if $i ⟧,⟦ end ⟧
-      {:⟦ $c.Name ⟧, &⟦ $c.Call ⟧}⟦ end ⟧
-    ]
+      {:⟦ $c.Name ⟧, &⟦ $c.Call ⟧}⟦ end ⟧⟦ if .HealthChecks ⟧
+    ⟦ end ⟧]
   end
 
   def event_sources do
     [⟦ range $i, $m := .EventSources ⟧⟦ if $i ⟧,⟦ end ⟧
-      ⟦ $m ⟧⟦ end ⟧
-    ]
+      ⟦ $m ⟧⟦ end ⟧⟦ if .EventSources ⟧
+    ⟦ end ⟧]
   end
 
   def metric_sources do
     [⟦ range $i, $m := .MetricSources ⟧⟦ if $i ⟧,⟦ end ⟧
-      ⟦ $m ⟧⟦ end ⟧
-    ]
+      ⟦ $m ⟧⟦ end ⟧⟦ if .MetricSources ⟧
+    ⟦ end ⟧]
   end
 
   def routes do
     [⟦ range $i, $r := .Routes ⟧⟦ if $i ⟧,⟦ end ⟧
-      {"⟦ $r.Method ⟧", "⟦ $r.Path ⟧", &⟦ $r.Call ⟧}⟦ end ⟧
-    ]
+      {"⟦ $r.Method ⟧", "⟦ $r.Path ⟧", &⟦ $r.Call ⟧}⟦ end ⟧⟦ if .Routes ⟧
+    ⟦ end ⟧]
   end
 end

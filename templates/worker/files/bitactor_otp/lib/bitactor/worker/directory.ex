@@ -1,0 +1,92 @@
+defmodule BitActor.Worker.Directory do
+  @moduledoc """
+  Which process serves which key of this node, with the counter of its mailbox; and how often
+  each key's process crashed of late.
+  """
+
+  @registry BitActor.Registry
+  @incarnations __MODULE__.Incarnations
+  @crash_window_ms 60_000
+
+  @typedoc "Counts the signals that wait or are in work; its limit."
+  @type mailbox :: {:atomics.atomics_ref(), limit :: pos_integer}
+
+  @doc "The registry's child spec."
+  @spec registry() :: {module, keyword}
+  def registry do
+    {Registry, keys: :unique, name: @registry, partitions: System.schedulers_online()}
+  end
+
+  @doc "The name under which a worker registers itself."
+  @spec via(key :: term, mailbox) :: {:via, module, term}
+  def via(key, mailbox), do: {:via, Registry, {@registry, key, mailbox}}
+
+  @doc "The process of `key` and its mailbox."
+  @spec lookup(term) :: {:ok, pid, mailbox} | :error
+  def lookup(key) do
+    case Registry.lookup(@registry, key) do
+      [{pid, mailbox}] -> {:ok, pid, mailbox}
+      [] -> :error
+    end
+  end
+
+  @doc "How many workers run."
+  @spec count() :: non_neg_integer
+  def count, do: Registry.count(@registry)
+
+  @doc "The processes of all workers."
+  @spec pids() :: [pid]
+  def pids, do: Registry.select(@registry, [{{:_, :"$1", :_}, [], [:"$1"]}])
+
+  @doc "Signals that wait or are in work: of all workers, and of the fullest."
+  @spec load() :: %{in_flight: non_neg_integer, longest: non_neg_integer}
+  def load do
+    mailboxes = Registry.select(@registry, [{{:_, :_, {:"$1", :_}}, [], [:"$1"]}])
+
+    Enum.reduce(mailboxes, %{in_flight: 0, longest: 0}, fn mailbox, load ->
+      waiting = max(:atomics.get(mailbox, 1), 0)
+      %{in_flight: load.in_flight + waiting, longest: max(load.longest, waiting)}
+    end)
+  end
+
+  @doc "Makes the table of crashes; its owner is the caller."
+  @spec make_table() :: :ok
+  def make_table do
+    @incarnations =
+      :ets.new(@incarnations, [:set, :named_table, :public, write_concurrency: true])
+
+    :ok
+  end
+
+  @doc """
+  Notes that the worker of `key` starts under `parent` and says how often it crashed within a
+  minute. One that ended in order has no row (`forget/1`); one whose supervisor is another than
+  last time did not crash by itself.
+  """
+  @spec incarnation(term, parent :: pid) :: non_neg_integer
+  def incarnation(key, parent) do
+    now = System.monotonic_time(:millisecond)
+
+    {crashes, since} =
+      case :ets.lookup(@incarnations, key) do
+        [{^key, ^parent, crashes, since}] when now - since < @crash_window_ms ->
+          {crashes + 1, since}
+
+        [{^key, ^parent, _crashes, _since}] ->
+          {1, now}
+
+        _first ->
+          {0, now}
+      end
+
+    true = :ets.insert(@incarnations, {key, parent, crashes, since})
+    crashes
+  end
+
+  @doc "Notes that the worker of `key` ended in order."
+  @spec forget(term) :: :ok
+  def forget(key) do
+    true = :ets.delete(@incarnations, key)
+    :ok
+  end
+end

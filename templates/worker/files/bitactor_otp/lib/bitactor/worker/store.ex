@@ -1,0 +1,29 @@
+defmodule BitActor.Worker.Store do
+  @moduledoc """
+  Where a worker's state outlives the worker: the last snapshot and the log since.
+
+  One process at a time writes under a key, the key's worker. A worker appends before it
+  replies, so what was acknowledged is in the store. `BitActor.Worker.Store.Tables` keeps both
+  in memory: they survive the worker, not the node. The application's setting `:worker_store`
+  names another module; a worker reads it when it starts (`BitActor.Worker.store/0`).
+  """
+
+  alias BitActor.Worker.State
+
+  @type key :: term
+  @typedoc "Number of signals applied, this entry's included."
+  @type sequence :: pos_integer
+
+  @doc "Adds what was applied last. `sequence` is the state's after it."
+  @callback append(key, sequence, [State.item()]) :: :ok | {:error, term}
+
+  @doc "Replaces the snapshot; entries up to `sequence` may go."
+  @callback snapshot(key, sequence, binary) :: :ok | {:error, term}
+
+  @doc "The last snapshot and the entries after it, oldest first."
+  @callback load(key) ::
+              {:ok, {sequence, binary} | nil, [{sequence, [State.item()]}]} | {:error, term}
+
+  @doc "Forgets a key."
+  @callback delete(key) :: :ok | {:error, term}
+end

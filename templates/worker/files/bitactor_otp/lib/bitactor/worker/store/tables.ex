@@ -1,0 +1,73 @@
+defmodule BitActor.Worker.Store.Tables do
+  @moduledoc """
+  The store in memory. This process does nothing but own tables, those of the store and those of
+  `BitActor.Worker.Directory`: it is the first child of the tree, so that no other crash takes
+  them along.
+  """
+  use GenServer
+
+  @behaviour BitActor.Worker.Store
+
+  @log __MODULE__.Log
+  @snapshots __MODULE__.Snapshots
+
+  @doc false
+  @spec start_link(term) :: GenServer.on_start()
+  def start_link(_options), do: GenServer.start_link(__MODULE__, nil, name: __MODULE__)
+
+  @impl GenServer
+  def init(nil) do
+    options = [:named_table, :public, write_concurrency: true]
+    # a bag keeps the order of insertion and appends without looking at what is there
+    @log = :ets.new(@log, [:duplicate_bag | options])
+    @snapshots = :ets.new(@snapshots, [:set, {:read_concurrency, true} | options])
+    :ok = BitActor.Worker.Directory.make_table()
+    :ok = BitActor.Worker.Counters.make()
+    {:ok, nil, :hibernate}
+  end
+
+  @impl BitActor.Worker.Store
+  def append(key, sequence, items) do
+    true = :ets.insert(@log, {key, sequence, items})
+    :ok
+  end
+
+  @impl BitActor.Worker.Store
+  def snapshot(key, sequence, binary) do
+    # in this order: a worker killed between the two finds entries that its snapshot holds
+    # already, and load/1 leaves those out
+    true = :ets.insert(@snapshots, {key, sequence, binary})
+    true = :ets.delete(@log, key)
+    :ok
+  end
+
+  @impl BitActor.Worker.Store
+  def load(key) do
+    {snapshot, from} =
+      case :ets.lookup(@snapshots, key) do
+        [{^key, sequence, binary}] -> {{sequence, binary}, sequence}
+        [] -> {nil, 0}
+      end
+
+    {:ok, snapshot,
+     for(
+       {_key, sequence, items} <- :ets.lookup(@log, key),
+       sequence > from,
+       do: {sequence, items}
+     )}
+  end
+
+  @impl BitActor.Worker.Store
+  def delete(key) do
+    true = :ets.delete(@log, key)
+    true = :ets.delete(@snapshots, key)
+    :ok
+  end
+
+  @doc "Bytes of memory of both tables."
+  @spec memory_bytes() :: non_neg_integer
+  def memory_bytes do
+    words = for table <- [@log, @snapshots], do: :ets.info(table, :memory)
+    Enum.sum(words) * :erlang.system_info(:wordsize)
+  end
+end
