@@ -31,6 +31,8 @@ defmodule BitActor.Worker do
 
   @enforce_keys [:key, :mailbox, :store]
   defstruct [
+    :counters,
+    :put?,
     :key,
     :mailbox,
     :store,
@@ -46,9 +48,13 @@ defmodule BitActor.Worker do
            key: term,
            mailbox: :atomics.atomics_ref(),
            store: module,
+           counters: Counters.t(),
            # nil while cooling down
            state: State.t() | nil,
+           # signals since the last snapshot or the last look at the state's size
            logged: non_neg_integer | nil,
+           # whether the store takes the state whole
+           put?: boolean | nil,
            snapshot_every: pos_integer | nil,
            idle_ms: pos_integer | nil,
            tick: reference | nil,
@@ -93,8 +99,8 @@ defmodule BitActor.Worker do
   @doc "Starts the worker of `key`. Use `BitActor.Workers.ensure/1`, which supervises it."
   @spec start_link(key: term) :: GenServer.on_start()
   def start_link(key: key) do
-    mailbox = :atomics.new(1, signed: true)
-    name = Directory.via(key, {mailbox, setting(:mailbox_max, 1_000)})
+    mailbox = {:atomics.new(1, signed: true), setting(:mailbox_max, 1_000)}
+    name = Directory.via(key, mailbox)
     heap = %{size: setting(:worker_heap_words_max, 4_000_000), kill: true, error_logger: true}
     GenServer.start_link(__MODULE__, {key, mailbox}, name: name, spawn_opt: [max_heap_size: heap])
   end
@@ -113,12 +119,12 @@ defmodule BitActor.Worker do
   @spec call(term, Signal.t(), term, deadline, timeout) :: {:ok, term} | {:error, failure}
   def call(key, signal, idempotency_key, deadline, timeout_ms) do
     case Directory.lookup(key) do
-      {:ok, pid, {mailbox, max}} ->
+      {pid, mailbox, max} ->
         if admit(mailbox, 1, max),
           do: ask(pid, {:signal, signal, idempotency_key, deadline}, timeout_ms),
           else: {:error, :overloaded}
 
-      :error ->
+      nil ->
         {:error, :not_started}
     end
   end
@@ -130,12 +136,12 @@ defmodule BitActor.Worker do
   @spec cast(term, [Signal.t()]) :: :ok | {:error, :overloaded | :not_started}
   def cast(key, signals) when is_list(signals) do
     case Directory.lookup(key) do
-      {:ok, pid, {mailbox, max}} ->
+      {pid, mailbox, max} ->
         if admit(mailbox, length(signals), max),
           do: GenServer.cast(pid, {:signals, signals}),
           else: {:error, :overloaded}
 
-      :error ->
+      nil ->
         {:error, :not_started}
     end
   end
@@ -144,12 +150,12 @@ defmodule BitActor.Worker do
   @spec call_many(term, [Signal.t()], deadline, timeout) :: {:ok, [term]} | {:error, failure}
   def call_many(key, signals, deadline \\ :infinity, timeout_ms \\ 5_000) when is_list(signals) do
     case Directory.lookup(key) do
-      {:ok, pid, {mailbox, max}} ->
+      {pid, mailbox, max} ->
         if admit(mailbox, length(signals), max),
           do: ask(pid, {:many, signals, deadline}, timeout_ms),
           else: {:error, :overloaded}
 
-      :error ->
+      nil ->
         {:error, :not_started}
     end
   end
@@ -162,8 +168,8 @@ defmodule BitActor.Worker do
   @spec state(term, timeout) :: {:ok, State.t()} | {:error, failure}
   def state(key, timeout_ms \\ 5_000) do
     case Directory.lookup(key) do
-      {:ok, pid, _mailbox} -> ask(pid, :state, timeout_ms)
-      :error -> {:error, :not_started}
+      {pid, _mailbox, _max} -> ask(pid, :state, timeout_ms)
+      nil -> {:error, :not_started}
     end
   end
 
@@ -181,15 +187,24 @@ defmodule BitActor.Worker do
 
   # Why a worker died may hold a customer's data: the caller learns that it did.
   defp ask(pid, request, timeout_ms) do
-    GenServer.call(pid, request, timeout_ms)
+    :gen_server.call(pid, request, timeout_ms)
   catch
     :exit, {:timeout, _call} -> {:error, :timeout}
+    # dead before the request: it was not applied
+    :exit, {:noproc, _call} -> {:error, :not_started}
     :exit, _reason -> {:error, :crashed}
   end
 
   @impl true
   def init({key, mailbox}) do
-    worker = %__MODULE__{key: key, mailbox: mailbox, store: store()}
+    :ok = Directory.enter(key, mailbox)
+
+    worker = %__MODULE__{
+      key: key,
+      mailbox: elem(mailbox, 0),
+      store: store(),
+      counters: Counters.reference()
+    }
 
     # The parent tells one incarnation's crash from a restart of the tree above it.
     case Directory.incarnation(key, hd(Process.get(:"$ancestors"))) do
@@ -287,11 +302,17 @@ defmodule BitActor.Worker do
     end)
   end
 
+  # A state that the store takes whole is put; else what was applied is appended to the log.
+  defp keep(%__MODULE__{put?: true} = worker, state, _items),
+    do: worker.store.put(worker.key, state.sequence, state)
+
+  defp keep(worker, state, items), do: worker.store.append(worker.key, state.sequence, items)
+
   @spec one(t, Signal.t(), term) :: {{:ok, term} | {:error, failure}, t}
   defp one(worker, signal, idempotency_key) do
     case State.apply(worker.state, signal, idempotency_key) do
       {:ok, reply, state} ->
-        case worker.store.append(worker.key, state.sequence, [{signal, idempotency_key}]) do
+        case keep(worker, state, [{signal, idempotency_key}]) do
           :ok -> {{:ok, reply}, kept(worker, state, 1)}
           {:error, reason} -> {store_failed(worker, :append, reason), worker}
         end
@@ -314,24 +335,28 @@ defmodule BitActor.Worker do
 
     items = Enum.map(signals, &{&1, nil})
 
-    case worker.store.append(worker.key, state.sequence, items) do
+    case keep(worker, state, items) do
       :ok -> {{:ok, replies}, kept(worker, state, length(signals))}
       {:error, reason} -> {store_failed(worker, :append, reason), worker}
     end
   end
 
   defp kept(worker, state, count) do
-    Counters.add(:handled, count)
+    :ok = Counters.add(worker.counters, :handled, count)
     logged = worker.logged + count
+    worker = %__MODULE__{worker | state: state, logged: logged}
+    if logged < worker.snapshot_every, do: worker, else: settle(worker)
+  end
 
-    if logged < worker.snapshot_every do
-      %__MODULE__{worker | state: state, logged: logged}
-    else
-      snapshot(%__MODULE__{worker | state: state, logged: logged})
+  # Every so many signals: is the state still small enough to be put, and if not (or not any
+  # more), a snapshot. A refused one loses nothing: the log stays, the next signal tries again.
+  defp settle(%__MODULE__{put?: was_put?} = worker) do
+    case %__MODULE__{worker | put?: small?(worker)} do
+      %__MODULE__{put?: true} = worker when was_put? -> %__MODULE__{worker | logged: 0}
+      worker -> snapshot(worker)
     end
   end
 
-  # A refused snapshot loses nothing: the log stays, and the next signal tries again.
   defp snapshot(%__MODULE__{state: state} = worker) do
     case worker.store.snapshot(worker.key, state.sequence, State.snapshot(state)) do
       :ok ->
@@ -341,6 +366,11 @@ defmodule BitActor.Worker do
         {:error, _} = store_failed(worker, :snapshot, reason)
         worker
     end
+  end
+
+  defp small?(%__MODULE__{store: store, state: state}) do
+    function_exported?(store, :put, 3) and map_size(state.seen) == 0 and
+      :erts_debug.flat_size(state.data) <= store.put_words_max()
   end
 
   defp store_failed(worker, operation, reason) do
@@ -364,9 +394,11 @@ defmodule BitActor.Worker do
           Telemetry.execute(@restart, measurements, %{key: worker.key})
         end
 
+        worker = %__MODULE__{worker | state: state}
+
         arm(%__MODULE__{
           worker
-          | state: state,
+          | put?: replayed == 0 and small?(worker),
             logged: replayed,
             snapshot_every: setting(:snapshot_every, 32),
             idle_ms: setting(:idle_ms, 60_000)

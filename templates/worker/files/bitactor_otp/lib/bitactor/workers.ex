@@ -62,18 +62,11 @@ defmodule BitActor.Workers do
 
   @doc "The process of `key`."
   @spec lookup(term) :: {:ok, pid} | :error
-  def lookup(key) do
-    case Directory.lookup(key) do
-      {:ok, pid, _mailbox} -> {:ok, pid}
-      :error -> :error
-    end
-  end
+  def lookup(key), do: Directory.whereis(key)
 
   @doc "Ends the worker of `key`; its state stays in the store and comes back with the next start."
   @spec stop(term) :: :ok
   def stop(key) do
-    :ok = Directory.forget(key)
-
     with {:ok, pid} <- lookup(key) do
       monitor = Process.monitor(pid)
       _answer = DynamicSupervisor.terminate_child(partition(key), pid)
@@ -83,7 +76,7 @@ defmodule BitActor.Workers do
       end
     end
 
-    :ok
+    Directory.forget(key)
   end
 
   @doc "Ends the worker of `key` and forgets its state."

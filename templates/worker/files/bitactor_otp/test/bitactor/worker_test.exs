@@ -23,6 +23,13 @@ defmodule BitActor.WorkerTest do
     def handle(_signal, data), do: {data + 1, data + 1}
   end
 
+  defmodule Remembering do
+    @moduledoc false
+    @behaviour Worker.Handler
+    def init(_key), do: []
+    def handle(%Signal{sequence: n}, data), do: {n, [n | data]}
+  end
+
   defmodule Refusing do
     @moduledoc false
     @behaviour Worker.Store
@@ -101,16 +108,21 @@ defmodule BitActor.WorkerTest do
     assert state == State.replay(State.new(Worker.Tally, key), Enum.map(signals, &{&1, nil}))
   end
 
-  test "after a kill the state is the one that was acknowledged", %{key: key} do
-    {:ok, _} = Workers.ensure(key)
+  # Tally's state is small and put whole; Remembering's outgrows that and goes to the log.
+  for handler <- [Worker.Tally, Remembering] do
+    test "after a kill the state is the one that was acknowledged (#{inspect(handler)})",
+         %{key: key} do
+      set(:handler, unquote(handler))
+      {:ok, _} = Workers.ensure(key)
 
-    # 0 and 1: nothing or a log; 32: exactly a snapshot; 77: snapshots and a log
-    for count <- [0, 1, 31, 32, 77] do
-      for n <- 1..count//1, do: {:ok, _} = Worker.call(key, %Signal{kind: 64, sequence: n})
-      {:ok, before} = Worker.state(key)
-      kill(key)
-      await(fn -> match?({:ok, _}, Worker.state(key)) end)
-      assert Worker.state(key) == {:ok, before}
+      # 0 and 1: nothing, or one entry; 32: exactly a snapshot; 77: snapshots and a log
+      for count <- [0, 1, 31, 32, 77, 1, 40] do
+        for n <- 1..count//1, do: {:ok, _} = Worker.call(key, %Signal{kind: 64, sequence: n})
+        {:ok, before} = Worker.state(key)
+        kill(key)
+        await(fn -> match?({:ok, _}, Worker.state(key)) end)
+        assert Worker.state(key) == {:ok, before}
+      end
     end
   end
 
@@ -124,7 +136,7 @@ defmodule BitActor.WorkerTest do
     {:ok, 1} = Worker.call(key, signal())
     before = Counters.get(:restarts)
     kill(key)
-    assert_receive {_, %{replayed: 1, crashes: 1, duration: d}, %{key: ^key}} when d > 0, 1_000
+    assert_receive {_, %{replayed: 0, crashes: 1, duration: d}, %{key: ^key}} when d > 0, 1_000
     assert Counters.get(:restarts) == before + 1
   end
 
@@ -163,14 +175,9 @@ defmodule BitActor.WorkerTest do
     {:ok, _} = Workers.ensure(key)
     {:ok, 1} = Worker.call(key, signal())
 
-    answers =
-      for _ <- 1..2_000 do
-        {:ok, _} = Workers.ensure(key)
-        Worker.call(key, signal(99))
-      end
-
-    assert {:error, :restarting} in answers
-    assert Enum.count(answers, &(&1 == {:error, :crashed})) < 20
+    restarts = Counters.get(:restarts)
+    await(fn -> Worker.call(key, signal(99)) == {:error, :restarting} end, 2_000)
+    assert (Counters.get(:restarts) - restarts) in 2..5
     assert for(k <- neighbours, do: elem(Workers.lookup(k), 1)) == pids
 
     # it comes back by itself, with what was acknowledged

@@ -7,6 +7,7 @@ defmodule BitActor.Worker.Counters do
   @counters {__MODULE__, :counters}
   @names [:handled, :shed, :late, :repeated, :lost, :foreign, :restarts]
 
+  @type t :: :counters.counters_ref()
   @type name :: :handled | :shed | :late | :repeated | :lost | :foreign | :restarts
 
   @doc "Makes the counters, once for the node: a restart of the tree must not turn them back."
@@ -19,17 +20,24 @@ defmodule BitActor.Worker.Counters do
     :ok
   end
 
+  @doc "The counters, for who adds with every signal and wants to look them up once."
+  @spec reference() :: t
+  def reference, do: :persistent_term.get(@counters)
+
+  @doc "Adds to one of `reference/0`."
+  @spec add(t, name, non_neg_integer) :: :ok
+  for {name, index} <- Enum.with_index(@names, 1) do
+    def add(reference, unquote(name), n), do: :counters.add(reference, unquote(index), n)
+  end
+
   @doc "Adds to a counter."
   @spec add(name, non_neg_integer) :: :ok
-  for {name, index} <- Enum.with_index(@names, 1) do
-    def add(unquote(name), n),
-      do: :counters.add(:persistent_term.get(@counters), unquote(index), n)
-  end
+  def add(name, n), do: add(reference(), name, n)
 
   @doc "The value of a counter."
   @spec get(name) :: non_neg_integer
   for {name, index} <- Enum.with_index(@names, 1) do
-    def get(unquote(name)), do: :counters.get(:persistent_term.get(@counters), unquote(index))
+    def get(unquote(name)), do: :counters.get(reference(), unquote(index))
   end
 
   @doc "All values."

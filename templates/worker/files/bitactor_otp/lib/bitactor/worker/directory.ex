@@ -2,10 +2,15 @@ defmodule BitActor.Worker.Directory do
   @moduledoc """
   Which process serves which key of this node, with the counter of its mailbox; and how often
   each key's process crashed of late.
+
+  The `Registry` decides who serves a key and forgets who died. In front of it lies a table that
+  answers in one look; a row may name a process that is dead, and who finds it so asks
+  `BitActor.Workers.ensure/1`, which asks the registry.
   """
 
   @registry BitActor.Registry
   @incarnations __MODULE__.Incarnations
+  @processes __MODULE__.Processes
   @crash_window_ms 60_000
 
   @typedoc "Counts the signals that wait or are in work; its limit."
@@ -21,13 +26,29 @@ defmodule BitActor.Worker.Directory do
   @spec via(key :: term, mailbox) :: {:via, module, term}
   def via(key, mailbox), do: {:via, Registry, {@registry, key, mailbox}}
 
-  @doc "The process of `key` and its mailbox."
-  @spec lookup(term) :: {:ok, pid, mailbox} | :error
-  def lookup(key) do
+  @doc "The process of `key`, according to the registry."
+  @spec whereis(term) :: {:ok, pid} | :error
+  def whereis(key) do
     case Registry.lookup(@registry, key) do
-      [{pid, mailbox}] -> {:ok, pid, mailbox}
+      [{pid, _mailbox}] -> {:ok, pid}
       [] -> :error
     end
+  end
+
+  @doc "The process that served `key` last, and its mailbox: it may be dead."
+  @spec lookup(term) :: {pid, :atomics.atomics_ref(), limit :: pos_integer} | nil
+  def lookup(key) do
+    case :ets.lookup(@processes, key) do
+      [{_key, pid, mailbox, limit}] -> {pid, mailbox, limit}
+      [] -> nil
+    end
+  end
+
+  @doc "Notes that the calling process serves `key`: called by whom the registry accepted."
+  @spec enter(term, mailbox) :: :ok
+  def enter(key, {mailbox, limit}) do
+    true = :ets.insert(@processes, {key, self(), mailbox, limit})
+    :ok
   end
 
   @doc "How many workers run."
@@ -49,9 +70,12 @@ defmodule BitActor.Worker.Directory do
     end)
   end
 
-  @doc "Makes the table of crashes; its owner is the caller."
-  @spec make_table() :: :ok
-  def make_table do
+  @doc "Makes the tables; their owner is the caller."
+  @spec make_tables() :: :ok
+  def make_tables do
+    # read with every signal, written when a worker starts
+    @processes = :ets.new(@processes, [:set, :named_table, :public, read_concurrency: true])
+
     @incarnations =
       :ets.new(@incarnations, [:set, :named_table, :public, write_concurrency: true])
 
@@ -87,6 +111,7 @@ defmodule BitActor.Worker.Directory do
   @spec forget(term) :: :ok
   def forget(key) do
     true = :ets.delete(@incarnations, key)
+    true = :ets.delete(@processes, key)
     :ok
   end
 end

@@ -96,6 +96,11 @@ defmodule BitActor.Worker.State do
     :erlang.term_to_binary({:bitactor_state, @version, map})
   end
 
+  @doc "The same for a state that remembers no idempotency key, out of its parts."
+  @spec snapshot(sequence :: non_neg_integer, data :: term) :: binary
+  def snapshot(sequence, data),
+    do: snapshot(%__MODULE__{handler: nil, data: data, sequence: sequence})
+
   @doc "The state out of a binary that `snapshot/1` of this version or the one before made."
   @spec restore(module, binary) :: {:ok, t} | {:error, :corrupt | {:version, term}}
   def restore(handler, binary) when is_binary(binary) do

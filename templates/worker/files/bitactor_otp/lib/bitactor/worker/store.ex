@@ -24,6 +24,17 @@ defmodule BitActor.Worker.Store do
   @callback load(key) ::
               {:ok, {sequence, binary} | nil, [{sequence, [State.item()]}]} | {:error, term}
 
+  @doc """
+  Writes a small state whole, in place of `append/3` and `snapshot/3`. Optional, for a store
+  where that costs less than an entry of the log: nothing is left to replay then.
+  """
+  @callback put(key, sequence, State.t()) :: :ok | {:error, term}
+
+  @doc "How large the data of a state may be to be `put/3`, in words of memory."
+  @callback put_words_max() :: non_neg_integer
+
   @doc "Forgets a key."
   @callback delete(key) :: :ok | {:error, term}
+
+  @optional_callbacks put: 3, put_words_max: 0
 end

@@ -8,6 +8,8 @@ defmodule BitActor.Worker.Store.Tables do
 
   @behaviour BitActor.Worker.Store
 
+  alias BitActor.Worker.State
+
   @log __MODULE__.Log
   @snapshots __MODULE__.Snapshots
 
@@ -20,8 +22,8 @@ defmodule BitActor.Worker.Store.Tables do
     options = [:named_table, :public, write_concurrency: true]
     # a bag keeps the order of insertion and appends without looking at what is there
     @log = :ets.new(@log, [:duplicate_bag | options])
-    @snapshots = :ets.new(@snapshots, [:set, {:read_concurrency, true} | options])
-    :ok = BitActor.Worker.Directory.make_table()
+    @snapshots = :ets.new(@snapshots, [:set | options])
+    :ok = BitActor.Worker.Directory.make_tables()
     :ok = BitActor.Worker.Counters.make()
     {:ok, nil, :hibernate}
   end
@@ -41,11 +43,28 @@ defmodule BitActor.Worker.Store.Tables do
     :ok
   end
 
+  # Copying so much costs about what copying a signal into the log does.
+  @impl BitActor.Worker.Store
+  def put_words_max, do: 64
+
+  @impl BitActor.Worker.Store
+  def put(key, sequence, %State{seen: seen, data: data}) when map_size(seen) == 0 do
+    true = :ets.insert(@snapshots, {key, sequence, :data, data})
+    :ok
+  end
+
+  def put(key, sequence, %State{} = state) do
+    true = :ets.insert(@snapshots, {key, sequence, :state, state})
+    :ok
+  end
+
   @impl BitActor.Worker.Store
   def load(key) do
     {snapshot, from} =
       case :ets.lookup(@snapshots, key) do
-        [{^key, sequence, binary}] -> {{sequence, binary}, sequence}
+        [{_key, sequence, :data, data}] -> {{sequence, State.snapshot(sequence, data)}, sequence}
+        [{_key, sequence, :state, state}] -> {{sequence, State.snapshot(state)}, sequence}
+        [{_key, sequence, binary}] -> {{sequence, binary}, sequence}
         [] -> {nil, 0}
       end
 
