@@ -208,8 +208,9 @@ defmodule BitActor.Telemetry do
   Emits `prefix ++ [:start]` with `%{monotonic_time, system_time}`, then either
   `prefix ++ [:stop]` with `%{duration, monotonic_time}` or `prefix ++ [:exception]` with the
   same and the metadata `kind`, `reason`, `stacktrace`; times in native units, as
-  `:telemetry.span/3` gives them. `fun` returns `{result, metadata of the stop event}`; what
-  it raises goes on to the caller.
+  `:telemetry.span/3` gives them. `fun` returns `{result, metadata of the stop event}`; text
+  under the key `:error` there marks the span as failed. What `fun` raises goes on to the
+  caller.
 
   While `fun` runs, `current_traceparent/0` names this span and log lines carry its
   `trace_id` and `span_id`.
@@ -233,10 +234,13 @@ defmodule BitActor.Telemetry do
     else
       {result, stop_metadata} ->
         execute(prefix ++ [:stop], since(started), stop_metadata)
-        Span.leave(span, stop_metadata, :ok)
+        Span.leave(span, stop_metadata, status(stop_metadata))
         result
     end
   end
+
+  defp status(%{error: message}) when is_binary(message), do: {:error, message}
+  defp status(_), do: :ok
 
   defp since(started) do
     now = System.monotonic_time()
