@@ -5,7 +5,9 @@ defmodule BitActor.DurableTest do
   alias BitActor.Durable.Log
 
   setup do
-    folder = Path.join(System.tmp_dir!(), "bitactor-durable-#{System.unique_integer([:positive])}")
+    folder =
+      Path.join(System.tmp_dir!(), "bitactor-durable-#{System.unique_integer([:positive])}")
+
     File.mkdir_p!(folder)
     on_exit(fn -> File.rm_rf!(folder) end)
     %{folder: folder, path: Path.join(folder, "log")}
