@@ -167,18 +167,19 @@ defmodule BitActor.NIFTest do
       {:ok, pool} = NIF.pool_open(2, 64)
       {:ok, handle} = NIF.pool_put(pool, "kept")
       {:ok, 1} = NIF.process(core, @signal)
-      {module, binary, file} = :code.get_object_code(NIF)
+      file = :code.which(NIF)
+      binary = File.read!(file)
 
       for _ <- 1..2 do
-        :code.purge(module)
-        assert {:module, ^module} = :code.load_binary(module, file, binary)
+        :code.purge(NIF)
+        assert {:module, NIF} = :code.load_binary(NIF, file, binary)
         assert NIF.loaded?()
         assert {:ok, {_, _, 1}} = NIF.actor(core, 0)
         assert {:ok, 1} = NIF.process(core, @signal)
         assert {:ok, "kept"} = NIF.pool_get(pool, handle)
       end
 
-      :code.purge(module)
+      :code.purge(NIF)
       assert {:ok, {3, 3, 1}} = NIF.actor(core, 0)
       assert :ok = NIF.pool_give(pool, handle)
     else
