@@ -18,8 +18,14 @@ defmodule BitActor.Supervisor do
 
   The intensity is explicit (`:max_restarts` in `:max_seconds`, the application's settings):
   OTP's own 3 restarts in 5 s would end the node on a short burst.
+
+  A supervisor below this one that is killed leaves its children to die after it, under names that
+  its successor needs. OTP would count each try to start against the intensity, thousands in a
+  second; here a start that meets such a name waits for the process that has it.
   """
   use Supervisor
+
+  @linger_ms 5_000
 
   @doc "Starts the tree. `:children` stands in for `BitActor.Catalogue.children/0` in tests."
   @spec start_link(keyword) :: Supervisor.on_start()
@@ -29,12 +35,54 @@ defmodule BitActor.Supervisor do
 
   @impl true
   def init(options) do
+    children = Keyword.get_lazy(options, :children, &BitActor.Catalogue.children/0)
+
     Supervisor.init(
-      Keyword.get_lazy(options, :children, &BitActor.Catalogue.children/0),
+      Enum.map(children, &patient/1),
       strategy: :rest_for_one,
       max_restarts: setting(options, :max_restarts, 20),
       max_seconds: setting(options, :max_seconds, 60)
     )
+  end
+
+  @doc false
+  @spec start_child({module, atom, [term]}) :: Supervisor.on_start_child()
+  def start_child(start), do: start_child(start, System.monotonic_time(:millisecond) + @linger_ms)
+
+  defp start_child({module, function, arguments} = start, deadline) do
+    with {:error, reason} = error <- apply(module, function, arguments) do
+      case holder(reason) do
+        nil -> error
+        pid -> if gone?(pid, deadline), do: start_child(start, deadline), else: error
+      end
+    end
+  end
+
+  defp patient(child) do
+    spec = Supervisor.child_spec(child, [])
+    {module, _function, _arguments} = spec.start
+
+    %{modules: [module]}
+    |> Map.merge(spec)
+    |> Map.put(:start, {__MODULE__, :start_child, [spec.start]})
+  end
+
+  # Who has the name that a start, or a start below it, ran into.
+  defp holder({:already_started, pid}) when is_pid(pid), do: pid
+  defp holder({:shutdown, reason}), do: holder(reason)
+  defp holder({:failed_to_start_child, _id, reason}), do: holder(reason)
+  defp holder(_other), do: nil
+
+  defp gone?(pid, deadline) do
+    monitor = Process.monitor(pid)
+
+    receive do
+      {:DOWN, ^monitor, :process, ^pid, _reason} -> true
+    after
+      max(deadline - System.monotonic_time(:millisecond), 0) ->
+        Process.demonitor(monitor, [:flush])
+        false
+    end
   end
 
   @doc """
@@ -55,6 +103,9 @@ defmodule BitActor.Supervisor do
 
   defp below(:supervisor, pid, depth) do
     if Supervisor.count_children(pid).active > 1_000, do: [], else: walk(pid, depth)
+  catch
+    # it ended while it was looked at
+    :exit, _reason -> []
   end
 
   defp setting(options, name, default) do

@@ -54,6 +54,40 @@ defmodule BitActor.SupervisorTest do
     assert_receive {:DOWN, ^monitor, :process, _pid, :shutdown}
   end
 
+  # A supervisor whose child takes its time to die and keeps its name meanwhile.
+  defmodule Below do
+    use Supervisor
+    def start_link(name), do: Supervisor.start_link(__MODULE__, name)
+
+    def init(name),
+      do: Supervisor.init([{BitActor.SupervisorTest.Slow, name}], strategy: :one_for_one)
+  end
+
+  defmodule Slow do
+    use GenServer
+    def start_link(name), do: GenServer.start_link(__MODULE__, nil, name: name)
+
+    def init(nil) do
+      Process.flag(:trap_exit, true)
+      {:ok, nil}
+    end
+
+    def terminate(_reason, _state), do: Process.sleep(50)
+  end
+
+  test "a killed supervisor comes back although its children die after it" do
+    name = :below_slow
+
+    supervisor =
+      start_supervised!({BitActor.Supervisor, children: [{Below, name}], name: :tree_slow})
+
+    slow = Process.whereis(name)
+    [{0, Below, :supervisor, below}, _slow] = BitActor.Supervisor.tree(supervisor)
+    Process.exit(below, :kill)
+    await(fn -> Process.whereis(name) not in [nil, slow] end)
+    assert Process.alive?(supervisor)
+  end
+
   test "the tree is told in the order of its start" do
     [a, b, c] = names(:tree)
     supervisor = start([a, b, c])

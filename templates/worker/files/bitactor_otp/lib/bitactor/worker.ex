@@ -20,7 +20,7 @@ defmodule BitActor.Worker do
   use GenServer, restart: :transient, shutdown: 5_000
 
   alias BitActor.{Signal, Telemetry}
-  alias BitActor.Worker.{Counters, Directory, State}
+  alias BitActor.Worker.{Counters, Directory, Request, State}
 
   @restart [:bitactor, :worker, :restart]
   @cooling [:bitactor, :worker, :cooling]
@@ -102,7 +102,14 @@ defmodule BitActor.Worker do
     mailbox = {:atomics.new(1, signed: true), setting(:mailbox_max, 1_000)}
     name = Directory.via(key, mailbox)
     heap = %{size: setting(:worker_heap_words_max, 4_000_000), kill: true, error_logger: true}
-    GenServer.start_link(__MODULE__, {key, mailbox}, name: name, spawn_opt: [max_heap_size: heap])
+    options = [name: name, spawn_opt: [max_heap_size: heap]]
+
+    # A caller may have started the key's worker in the moment in which its supervisor restarts
+    # it. That is no failed restart, which would be tried again at once and without end.
+    case GenServer.start_link(__MODULE__, {key, mailbox}, options) do
+      {:error, {:already_started, _pid}} -> :ignore
+      started -> started
+    end
   end
 
   @doc """
@@ -121,7 +128,7 @@ defmodule BitActor.Worker do
     case Directory.lookup(key) do
       {pid, mailbox, max} ->
         if admit(mailbox, 1, max),
-          do: ask(pid, {:signal, signal, idempotency_key, deadline}, timeout_ms),
+          do: Request.call(pid, {:signal, signal, idempotency_key, deadline}, timeout_ms),
           else: {:error, :overloaded}
 
       nil ->
@@ -147,12 +154,28 @@ defmodule BitActor.Worker do
   end
 
   @doc "The same, and one answer for all: the replies in order, once all are in the store."
-  @spec call_many(term, [Signal.t()], deadline, timeout) :: {:ok, [term]} | {:error, failure}
+  @spec call_many(term, [Signal.t()], deadline, timeout_ms :: timeout) ::
+          {:ok, [reply :: term]} | {:error, failure}
   def call_many(key, signals, deadline \\ :infinity, timeout_ms \\ 5_000) when is_list(signals) do
     case Directory.lookup(key) do
       {pid, mailbox, max} ->
         if admit(mailbox, length(signals), max),
-          do: ask(pid, {:many, signals, deadline}, timeout_ms),
+          do: Request.call(pid, {:many, signals, deadline}, timeout_ms),
+          else: {:error, :overloaded}
+
+      nil ->
+        {:error, :not_started}
+    end
+  end
+
+  @doc "The same without waiting: `BitActor.Worker.Request.collect/3` gets the answer under `key`."
+  @spec request_many(term, [Signal.t()], deadline, Request.t()) ::
+          {:ok, Request.t()} | {:error, :overloaded | :not_started}
+  def request_many(key, signals, deadline, requests) when is_list(signals) do
+    case Directory.lookup(key) do
+      {pid, mailbox, max} ->
+        if admit(mailbox, length(signals), max),
+          do: {:ok, Request.send(pid, {:many, signals, deadline}, key, requests)},
           else: {:error, :overloaded}
 
       nil ->
@@ -168,7 +191,7 @@ defmodule BitActor.Worker do
   @spec state(term, timeout) :: {:ok, State.t()} | {:error, failure}
   def state(key, timeout_ms \\ 5_000) do
     case Directory.lookup(key) do
-      {pid, _mailbox, _max} -> ask(pid, :state, timeout_ms)
+      {pid, _mailbox, _max} -> Request.call(pid, :state, timeout_ms)
       nil -> {:error, :not_started}
     end
   end
@@ -183,16 +206,6 @@ defmodule BitActor.Worker do
       Counters.add(:shed, count)
       false
     end
-  end
-
-  # Why a worker died may hold a customer's data: the caller learns that it did.
-  defp ask(pid, request, timeout_ms) do
-    :gen_server.call(pid, request, timeout_ms)
-  catch
-    :exit, {:timeout, _call} -> {:error, :timeout}
-    # dead before the request: it was not applied
-    :exit, {:noproc, _call} -> {:error, :not_started}
-    :exit, _reason -> {:error, :crashed}
   end
 
   @impl true

@@ -13,7 +13,7 @@ defmodule BitActor.Workers do
   """
 
   alias BitActor.Worker
-  alias BitActor.Worker.{Counters, Directory}
+  alias BitActor.Worker.{Counters, Directory, Request}
 
   @partitions BitActor.Workers.Partitions
 
@@ -97,11 +97,12 @@ defmodule BitActor.Workers do
   @spec flush(deadline :: integer) :: :ok | {:error, :timeout}
   def flush(deadline) do
     requests =
-      for pid <- Directory.pids(), reduce: :gen_server.reqids_new() do
-        requests -> :gen_server.send_request(pid, :flush, pid, requests)
+      for pid <- Directory.pids(), reduce: Request.new() do
+        requests -> Request.send(pid, :flush, pid, requests)
       end
 
-    collect(requests, deadline)
+    late = for {_pid, {:error, :timeout}} <- Request.collect(requests, %{}, deadline), do: :late
+    if late == [], do: :ok, else: {:error, :timeout}
   end
 
   @doc "One number of `BitActor.Worker.Directory.load/0`, for the metrics."
@@ -143,26 +144,21 @@ defmodule BitActor.Workers do
   defp start(key) do
     case DynamicSupervisor.start_child(partition(key), {Worker, key: key}) do
       {:ok, pid} -> {:ok, pid}
-      {:error, {:already_started, pid}} -> {:ok, pid}
+      :ignore -> lookup(key) |> found()
       {:error, :max_children} -> {:error, :overloaded}
       {:error, _reason} -> {:error, :unavailable}
     end
+  rescue
+    ArgumentError -> {:error, :unavailable}
   catch
-    # the partition starts anew at this moment
+    # the partition, or all of them, start anew at this moment
     :exit, _reason -> {:error, :unavailable}
   end
 
+  defp found({:ok, pid}), do: {:ok, pid}
+  defp found(:error), do: {:error, :unavailable}
+
   defp partition(key), do: {:via, PartitionSupervisor, {@partitions, :erlang.phash2(key)}}
-
-  defp collect(requests, deadline) do
-    left = max(deadline - System.monotonic_time(:millisecond), 0)
-
-    case :gen_server.receive_response(requests, left, true) do
-      :no_request -> :ok
-      :timeout -> {:error, :timeout}
-      {_answer, _pid, requests} -> collect(requests, deadline)
-    end
-  end
 
   defp setting(name, default), do: Application.get_env(:bitactor, name, default)
 end

@@ -33,21 +33,24 @@ defmodule BitActor.Worker.Directory do
       [{pid, _mailbox}] -> {:ok, pid}
       [] -> :error
     end
+  rescue
+    # the registry itself starts anew at this moment
+    ArgumentError -> :error
   end
 
   @doc "The process that served `key` last, and its mailbox: it may be dead."
   @spec lookup(term) :: {pid, :atomics.atomics_ref(), limit :: pos_integer} | nil
   def lookup(key) do
-    case :ets.lookup(@processes, key) do
-      [{_key, pid, mailbox, limit}] -> {pid, mailbox, limit}
-      [] -> nil
-    end
+    # without the key, which may be long: it would be copied with every signal
+    :ets.lookup_element(@processes, key, 2)
+  rescue
+    ArgumentError -> nil
   end
 
   @doc "Notes that the calling process serves `key`: called by whom the registry accepted."
   @spec enter(term, mailbox) :: :ok
   def enter(key, {mailbox, limit}) do
-    true = :ets.insert(@processes, {key, self(), mailbox, limit})
+    true = :ets.insert(@processes, {key, {self(), mailbox, limit}})
     :ok
   end
 
@@ -55,9 +58,13 @@ defmodule BitActor.Worker.Directory do
   @spec count() :: non_neg_integer
   def count, do: Registry.count(@registry)
 
-  @doc "The processes of all workers."
+  @doc "The processes of all workers; none while the registry itself starts anew."
   @spec pids() :: [pid]
-  def pids, do: Registry.select(@registry, [{{:_, :"$1", :_}, [], [:"$1"]}])
+  def pids do
+    Registry.select(@registry, [{{:_, :"$1", :_}, [], [:"$1"]}])
+  rescue
+    ArgumentError -> []
+  end
 
   @doc "Signals that wait or are in work: of all workers, and of the fullest."
   @spec load() :: %{in_flight: non_neg_integer, longest: non_neg_integer}
