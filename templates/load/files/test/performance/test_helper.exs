@@ -1,0 +1,1 @@
+Code.require_file("../../bitactor_otp/test/test_helper.exs", __DIR__)
