@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -100,13 +101,15 @@ func (s *store) base(hash string) (string, bool) {
 // put stores the record of a folder after the texts that it names. What is so
 // already is not written.
 func (s *store) put(dir string, r record, texts map[string][]byte) error {
+	texts = maps.Clone(texts)
 	s.all.Projects[dir] = r
 	data, err := json.MarshalIndent(s.all, "", "  ")
 	if err != nil {
 		return err
 	}
 	data = append(data, '\n')
-	if old, err := s.read(manifestName, manifestBytesMax); err == nil && bytes.Equal(old, data) && s.holds(texts) {
+	maps.DeleteFunc(texts, func(hash string, _ []byte) bool { _, ok := s.base(hash); return ok })
+	if old, err := s.read(manifestName, manifestBytesMax); err == nil && bytes.Equal(old, data) && len(texts) == 0 {
 		return nil
 	}
 	state, err := workspace.StateDir(s.tree)
@@ -119,16 +122,8 @@ func (s *store) put(dir string, r record, texts map[string][]byte) error {
 	return nil
 }
 
-func (s *store) holds(texts map[string][]byte) bool {
-	for hash := range texts {
-		if _, ok := s.base(hash); !ok {
-			return false
-		}
-	}
-	return true
-}
-
-// write stores the texts, then the manifest, each whole or not at all.
+// write stores the texts, then the manifest, whole or not at all. A text that is cut
+// short has another hash, and is as good as missing.
 func write(state string, manifest []byte, texts map[string][]byte) error {
 	root, err := os.OpenRoot(state) // no link in the state folder leads out of it
 	if err != nil {
@@ -139,7 +134,7 @@ func write(state string, manifest []byte, texts map[string][]byte) error {
 		return err
 	}
 	for hash, text := range texts {
-		err = errors.Join(err, renameio.WriteFile(filepath.Join(stateName, baseName, hash), text, 0o600, renameio.WithRoot(root)))
+		err = errors.Join(err, root.WriteFile(filepath.Join(stateName, baseName, hash), text, 0o600))
 	}
 	if err != nil {
 		return err
