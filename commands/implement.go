@@ -22,6 +22,7 @@ import (
 type implementFlags struct {
 	engineFlags
 	focus, instructions, tests string
+	from                       string
 	review                     bool
 	without                    []string
 }
@@ -37,7 +38,10 @@ func newImplementCmd(a *App) *cobra.Command {
 			"the first that passes lands, whole; cf undo takes it back. If none does, nothing is changed: exit\n" +
 			"code 3, and the best one is kept under .cf/rejected.\n\n" +
 			"With --focus functionality, the usual, no test file is touched. --focus tests writes tests: they\n" +
-			"must pass on the code of today and fail on most of its mutants. both is one change.",
+			"must pass on the code of today and fail on most of its mutants. both is one change.\n\n" +
+			"A path that a building block has (cf scaffold list) takes the block's file, with those that it\n" +
+			"needs, in a project that has blocks or where the path is the block's own; the model is asked\n" +
+			"only for what the instructions add. --from model leaves blocks out, --from template wants one.",
 		Example: "  cf implement limit/limit.go\n" +
 			"  cf implement limit/limit.go#Allow -i \"let bursts of 5 pass\" --dry-run\n" +
 			"  cf implement lib/queue.ex -i @wishes.txt --ai-level high --budget 5m\n" +
@@ -51,10 +55,12 @@ func newImplementCmd(a *App) *cobra.Command {
 	f.StringVar(&flags.focus, "focus", "", "what to write: functionality, tests or both; usual is functionality, for a test file tests")
 	f.StringVarP(&flags.instructions, "instructions", "i", "", "what to do: `TEXT` or @FILE")
 	f.StringVar(&flags.tests, "tests", "", "tests that must pass: a regular `EXPRESSION` for their names; usual are those that fail now and concern what is written")
+	f.StringVar(&flags.from, "from", fromAuto, "where a building block has the path: auto, template or model")
 	f.BoolVar(&flags.review, "review", false, "ask on the terminal about each hunk before it lands")
 	f.StringSliceVar(&flags.without, "without", nil, "leave `PARTS` of the engine out, to measure them")
 	_ = f.MarkHidden("without") // fails only for a flag that is not there
 	flags.add(cmd, a)
+	_ = cmd.RegisterFlagCompletionFunc("from", cobra.FixedCompletions(froms, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
 	_ = cmd.RegisterFlagCompletionFunc("focus", cobra.FixedCompletions(foci, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
 	return cmd
 }
@@ -80,6 +86,9 @@ func (a *App) request(cmd *cobra.Command, arg string, flags implementFlags) (eng
 	case "", engine.FocusCode, engine.FocusTests, engine.FocusBoth:
 	default:
 		return r, usageError(cmd, fmt.Errorf("--focus is functionality, tests or both, not %q", flags.focus))
+	}
+	if err := checkFrom(cmd, flags.from); err != nil {
+		return r, err
 	}
 	if flags.review && !a.asks() {
 		return r, usageError(cmd, errors.New("--review asks on a terminal, and there is none"))
@@ -140,10 +149,19 @@ func (a *App) implement(cmd *cobra.Command, arg string, flags implementFlags) (e
 	if request.Path, err = l.tree.Resolve(request.Path); err != nil {
 		return err
 	}
-	if err := l.possible(cmd.Context(), request.Path); err != nil {
+	w := &writing{landing: l, request: request, review: flags.review, began: began, title: "Implement " + arg}
+	if done, err := w.fromBlock(cmd.Context(), flags); done || err != nil {
 		return err
 	}
-	e, backend, err := a.openEngine(cmd.Context(), l)
+	return w.fromModel(cmd.Context(), flags)
+}
+
+// fromModel has the engine carry out the request.
+func (w *writing) fromModel(ctx context.Context, flags implementFlags) error {
+	if err := w.possible(ctx, w.request.Path); err != nil {
+		return err
+	}
+	e, backend, err := w.openEngine(ctx, w.landing)
 	if err != nil {
 		return err
 	}
@@ -152,9 +170,9 @@ func (a *App) implement(cmd *cobra.Command, arg string, flags implementFlags) (e
 		e.Without = append(e.Without, engine.Part(part))
 	}
 	e.Events = &announced{sink: e.Events, first: backend.Event}
-	w := &writing{landing: l, engine: e, request: request, review: flags.review, began: began, title: "Implement " + arg}
-	out, err := e.Implement(cmd.Context(), request)
-	return w.end(cmd.Context(), out, err)
+	w.engine = e
+	out, err := e.Implement(ctx, w.request)
+	return w.end(ctx, out, err)
 }
 
 // possible asks, before a model works for minutes, what would keep a change of

@@ -180,11 +180,12 @@ func (a *App) scaffold(cmd *cobra.Command, ids []string, flags scaffoldFlags) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	l, err := a.openLanding(cmd, flags.landFlags, workspace.Limits{Files: scaffoldFilesMax})
+	l, err := a.openLanding(cmd, flags.landFlags, workspace.Limits{})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.tree.Close()) }()
+	l.widen()
 	p, err := scaffold.OpenProject(c, l.tree, l.tree.Working())
 	if err != nil {
 		return err

@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +22,12 @@ type blocks struct {
 	asked   []string // the blocks that the user named or asked for
 }
 
+// widen lets a landing have as many files as blocks bring.
+func (l *landing) widen() {
+	l.limits.Files = scaffoldFilesMax
+	l.lander.Limits = l.limits
+}
+
 // apply lands what is wanted as one change. Where all is so already, the files of
 // the blocks that were asked for are checked as they are.
 func (b *blocks) apply(ctx context.Context, want scaffold.Want) error {
@@ -30,6 +35,11 @@ func (b *blocks) apply(ctx context.Context, want scaffold.Want) error {
 	if err != nil {
 		return err
 	}
+	return b.take(ctx, plan)
+}
+
+// take lands a plan.
+func (b *blocks) take(ctx context.Context, plan *scaffold.Plan) error {
 	if len(plan.Set.Changes) == 0 {
 		if !b.flags.dryRun {
 			if err := plan.Landed(); err != nil {
@@ -52,7 +62,7 @@ func (b *blocks) plan(want scaffold.Want) (*scaffold.Plan, error) {
 		return nil, err
 	}
 	b.events.Emit(planEvent(plan, b.asked))
-	return plan, plan.Err()
+	return plan, plan.Err() // the plan is of use with its conflicts too
 }
 
 // trial has the checks judge a plan. Nobody is asked about files that run without
@@ -101,11 +111,12 @@ func (b *blocks) unchanged(ctx context.Context, plan *scaffold.Plan) error {
 	return b.checkFiles(ctx, plan)
 }
 
-// checkFiles checks the files of the blocks that were asked for.
+// checkFiles checks the files of all blocks that are there: they were made to work
+// together, and a second time nothing has to run again.
 func (b *blocks) checkFiles(ctx context.Context, plan *scaffold.Plan) (err error) {
 	var paths []string
 	for _, f := range plan.Files {
-		if slices.Contains(b.asked, f.Block) && f.Action != scaffold.Deleted {
+		if f.Action != scaffold.Deleted {
 			paths = append(paths, f.Path)
 		}
 	}

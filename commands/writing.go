@@ -61,7 +61,9 @@ func (w *writing) end(ctx context.Context, out *engine.Outcome, err error) error
 
 // take lands the trial, once the user agrees to files that were not known before.
 func (w *writing) take(ctx context.Context, t *land.Trial, files []event.FileChange) (*land.Receipt, error) {
-	rest := &workspace.Set{Changes: slices.DeleteFunc(slices.Clone(t.Set.Changes), func(c workspace.Change) bool { return c.Path == w.request.Path })}
+	rest := &workspace.Set{Changes: slices.DeleteFunc(slices.Clone(t.Set.Changes), func(c workspace.Change) bool {
+		return c.Path == w.request.Path || w.request.On != nil && slices.ContainsFunc(w.request.On.Changes, func(on workspace.Change) bool { return on.Path == c.Path })
+	})}
 	if len(rest.Changes) > 0 {
 		if err := w.consent(ctx, rest); err != nil {
 			return nil, err
