@@ -19,6 +19,10 @@ type GateRequest struct {
 	Parallel int
 	Rules    Rules
 	NoTests  bool // run no tests, on neither side
+	// Beside are files that are checked on both sides with those of the change. The
+	// same ones with every change of a project let each gate take its first report,
+	// and a later Run over them all of its own, from the cache.
+	Beside []string
 }
 
 // Gated is the outcome of a gate.
@@ -69,7 +73,7 @@ func Baseline(ctx context.Context, g GateRequest) (*Report, error) {
 // and, for a file that is on one side only, the files beside it, whose project
 // and package it is part of.
 func (g GateRequest) scope(ctx context.Context, c Change) ([]string, error) {
-	scope := c.Paths()
+	scope := append(c.Paths(), g.Beside...)
 	for _, f := range c.Files {
 		if g.Base.Kind(f.Path) == "file" && g.Now.Kind(f.Path) == "file" {
 			continue

@@ -75,6 +75,7 @@ func (b *blocks) trial(ctx context.Context, plan *scaffold.Plan) (*land.Trial, e
 	if err := b.consentDirty(ctx, plan.Set); err != nil {
 		return nil, err
 	}
+	b.lander.Beside = there(plan)
 	return b.try(ctx, plan.Set)
 }
 
@@ -114,12 +115,7 @@ func (b *blocks) unchanged(ctx context.Context, plan *scaffold.Plan) error {
 // checkFiles checks the files of all blocks that are there: they were made to work
 // together, and a second time nothing has to run again.
 func (b *blocks) checkFiles(ctx context.Context, plan *scaffold.Plan) (err error) {
-	var paths []string
-	for _, f := range plan.Files {
-		if f.Action != scaffold.Deleted {
-			paths = append(paths, f.Path)
-		}
-	}
+	paths := there(plan)
 	if len(paths) == 0 {
 		return nil
 	}
@@ -137,6 +133,17 @@ func (b *blocks) checkFiles(ctx context.Context, plan *scaffold.Plan) (err error
 		return err
 	}
 	return b.showReport(report, b.flags.allowUnchecked)
+}
+
+// there lists the files of all blocks that a plan leaves in the tree.
+func there(plan *scaffold.Plan) []string {
+	var paths []string
+	for _, f := range plan.Files {
+		if f.Action != scaffold.Deleted {
+			paths = append(paths, f.Path)
+		}
+	}
+	return paths
 }
 
 func newScaffoldCheckCmd(a *App) *cobra.Command {

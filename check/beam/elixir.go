@@ -36,6 +36,24 @@ func (*elixir) Match(file string, _ []byte) bool {
 
 func (*elixir) Markers() []string { return []string{"mix.exs"} }
 
+// outside are the folders that a mix.exs names beside its own, such as C sources.
+var outside = lazyregexp.New(`"(\.\./[^"\s]+)"`)
+
+// Depends is check.Dependent: what a project builds or tests of other folders.
+func (*elixir) Depends(t check.Target) []string {
+	text, err := t.Stage.Read(path.Join(t.Project, "mix.exs"))
+	if err != nil { // lone files
+		return nil
+	}
+	var folders []string
+	for _, m := range outside.FindAllStringSubmatch(string(text), -1) {
+		if dir := path.Join(t.Project, m[1]); dir != "." && !strings.HasPrefix(dir, "..") {
+			folders = append(folders, dir)
+		}
+	}
+	return folders
+}
+
 func (*elixir) Tools() []check.Tool {
 	return []check.Tool{
 		{Program: "elixir", For: "compile", Hint: "apt-get install elixir", Needed: true, Version: []string{"--short-version"}},

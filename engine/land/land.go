@@ -40,6 +40,7 @@ type Lander struct {
 	Rules    check.Rules      // what the user allows
 	NoTests  bool             // check without tests: then nothing is "tested"
 	Limits   workspace.Limits // of a set
+	Beside   []string         // files that are checked with every set, see check.GateRequest
 }
 
 // Trial is a set that was checked.
@@ -69,7 +70,7 @@ func (l *Lander) Try(ctx context.Context, set *workspace.Set) (t *Trial, err err
 	}
 	defer func() { err = errors.Join(err, now.Close()) }()
 	gated, err := check.Gate(ctx, check.GateRequest{
-		Base: base, Now: now, Checkers: l.Checkers, Cache: l.Cache, Events: l.Events, Rules: l.Rules, NoTests: l.NoTests,
+		Base: base, Now: now, Checkers: l.Checkers, Cache: l.Cache, Events: l.Events, Rules: l.Rules, NoTests: l.NoTests, Beside: l.Beside,
 	})
 	if err != nil {
 		return nil, err
