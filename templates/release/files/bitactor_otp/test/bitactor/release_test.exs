@@ -4,6 +4,7 @@ defmodule BitActor.ReleaseTest do
   # its environment but what each test names.
   use ExUnit.Case, async: false
 
+  @moduletag :slow
   @moduletag timeout: 120_000
   @cookie "a-cookie-of-good-length"
   @canary "canary-Zq7-do-not-print"
