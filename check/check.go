@@ -31,10 +31,11 @@ import (
 // Severity is how bad a diagnostic is.
 type Severity string
 
-// The severities.
+// The severities. A note is told and is no finding: nothing fails because of it.
 const (
 	Error   Severity = "error"
 	Warning Severity = "warning"
+	Note    Severity = "note"
 )
 
 // Diagnostic is one finding. Line and Column count from 1, Column in bytes; 0
@@ -121,6 +122,7 @@ type Target struct {
 	Project string   // folder of the nearest project of this kind (go.mod, mix.exs, ...), relative to the root; "." is the root
 	Files   []string // files of this checker's kind below Project, relative to the root, sorted
 	Changed []string // those of Files that the change touches; all of them where there is no change
+	Paths   []string // what was asked about, relative to the root; for checkers of the whole tree
 	Tests   bool     // run the tests that cover Changed too
 	// Only holds names of tests, as in Test.Name: run just these, once more, and
 	// leave out what is no test where that is cheap. A checker may ignore it.
@@ -152,6 +154,10 @@ type Canary struct {
 // Whole is a Checker that runs once for the whole tree, whatever its files are:
 // its Target has Project "." and no Files.
 type Whole interface{ Whole() bool }
+
+// Across is a Whole that holds files against each other and judges none of them by
+// itself: a file that no other checker knows stays unmatched beside it.
+type Across interface{ Across() bool }
 
 // Dependent is a Checker whose outcome depends on more than the files below
 // Target.Project and those that lie in the folders above it, such as a module

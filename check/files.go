@@ -64,7 +64,7 @@ func choose(ctx context.Context, r *Request) (*selection, error) {
 	for i, c := range r.Checkers {
 		if isWhole(c) {
 			at(i, ".", true)
-			covered = true
+			covered = covered || !isAcross(c)
 		}
 	}
 	for _, f := range files {
@@ -89,6 +89,11 @@ func choose(ctx context.Context, r *Request) (*selection, error) {
 func isWhole(c Checker) bool {
 	w, ok := c.(Whole)
 	return ok && w.Whole()
+}
+
+func isAcross(c Checker) bool {
+	a, ok := c.(Across)
+	return ok && a.Across()
 }
 
 // matching returns the indexes of the checkers that want the file.

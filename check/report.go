@@ -93,8 +93,43 @@ func (r *Report) Diagnostics() []Diagnostic {
 	return out
 }
 
-// hasFindings tells whether a diagnostic or a failed test is there.
-func (o *Outcome) hasFindings() bool { return len(o.Diagnostics) > 0 || len(o.failed()) > 0 }
+// Drop takes out diagnostics and failed tests that are known, and returns how many
+// they were; the states of the parts follow. A part with more diagnostics than are
+// kept stays one with findings.
+func (r *Report) Drop(diagnostic func(Diagnostic) bool, test func(checker string, t Test) bool) int {
+	n := 0
+	count := func(known bool) bool {
+		if known {
+			n++
+		}
+		return known
+	}
+	for i := range r.Parts {
+		p := &r.Parts[i]
+		before := n
+		p.Diagnostics = slices.DeleteFunc(slices.Clone(p.Diagnostics), func(d Diagnostic) bool { return count(diagnostic(d)) })
+		p.Tests = slices.DeleteFunc(slices.Clone(p.Tests), func(t Test) bool { return t.State == Failed && count(test(p.Checker, t)) })
+		if n > before && p.State == Findings && p.Dropped == 0 {
+			p.State = ""
+			p.judge(r.Tests)
+		}
+	}
+	return n
+}
+
+// hasFindings tells whether a diagnostic that is no note or a failed test is there.
+func (o *Outcome) hasFindings() bool { return o.Findings() > 0 || len(o.failed()) > 0 }
+
+// Findings returns how many diagnostics are no notes.
+func (o *Outcome) Findings() int {
+	n := 0
+	for _, d := range o.Diagnostics {
+		if d.Severity != Note {
+			n++
+		}
+	}
+	return n
+}
 
 // failed returns the names of the failed tests.
 func (o *Outcome) failed() []string {

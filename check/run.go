@@ -53,7 +53,8 @@ func (r *Request) setDefaults() {
 
 // Run checks what the request names. Findings are no error: the error is the
 // context's end (fault.Interrupted), a missing sandbox (fault.NoSandbox), or a
-// path where nothing is (fault.Usage).
+// path where nothing is (fault.Usage). Where the context ends, what was checked by
+// then comes with the error.
 func Run(ctx context.Context, r Request) (*Report, error) {
 	began := time.Now()
 	r.setDefaults()
@@ -67,7 +68,9 @@ func Run(ctx context.Context, r Request) (*Report, error) {
 	}
 	parts, err := run.all(ctx, todo.jobs)
 	if err != nil {
-		return nil, err
+		if parts = slices.DeleteFunc(parts, func(p Part) bool { return p.State == "" }); ctx.Err() == nil || len(parts) == 0 {
+			return nil, err
+		}
 	}
 	report := &Report{
 		Root: r.Stage.Root(), Tier: string(r.Stage.Box().Tier()), Tests: r.Tests, Parts: parts,
@@ -75,7 +78,7 @@ func Run(ctx context.Context, r Request) (*Report, error) {
 	}
 	report.Tools = run.spent
 	report.Own = max(time.Since(began)-run.toolWall(), 0)
-	return report, nil
+	return report, err
 }
 
 // running is one Run under way.
@@ -195,7 +198,7 @@ func (r *running) part(ctx context.Context, j *job) (Part, error) {
 	}
 	r.seed(j.checker)
 	began := time.Now()
-	t := Target{Stage: r.Stage, Project: j.project, Files: j.files, Changed: j.changed, Tests: r.Tests, Only: r.Only}
+	t := Target{Stage: r.Stage, Project: j.project, Files: j.files, Changed: j.changed, Paths: r.Paths, Tests: r.Tests, Only: r.Only}
 	if p.Outcome, err = r.check(ctx, j.checker, t); err == nil && len(r.Only) == 0 && len(p.failed()) > 0 {
 		err = r.again(ctx, j.checker, t, &p.Outcome)
 	}

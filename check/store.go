@@ -90,6 +90,9 @@ func (s *store) key(r *running, j *job, tools []ToolFound) string {
 	for _, t := range tools {
 		fmt.Fprintf(&b, "%s %s\n", t.Program, identity(t.Path))
 	}
+	if isAcross(j.checker) {
+		fmt.Fprintf(&b, "%q\n", r.Paths)
+	}
 	if v, ok := j.checker.(fmt.Stringer); ok { // its settings, such as a user's command
 		fmt.Fprintf(&b, "%s\n", v)
 	}

@@ -66,7 +66,7 @@ func blocked(p check.Part, file string) bool {
 func partEvent(p check.Part) event.CheckedPart {
 	e := event.CheckedPart{
 		Checker: p.Checker, Project: p.Project, Files: len(p.Files), State: string(p.State), Why: p.Why, Hint: p.Hint,
-		Diagnostics: len(p.Diagnostics) + p.Dropped, Cached: p.Cached,
+		Diagnostics: p.Findings() + p.Dropped, Cached: p.Cached,
 	}
 	for _, t := range p.Tests {
 		switch t.State {

@@ -16,6 +16,9 @@ type parser struct {
 	tokens []token
 	at     int
 	depth  int
+
+	inside    []string // functions that what is read now is an argument of
+	selectors []Selector
 }
 
 // shape is what kind of expression a node is, as far as modifiers care.
@@ -255,7 +258,7 @@ var (
 
 func (p *parser) aggregate(op token) *node {
 	grouped := p.grouping()
-	args := p.arguments()
+	args := p.argumentsOf(op.text)
 	if !grouped {
 		p.grouping()
 	}
@@ -291,6 +294,14 @@ func (p *parser) typed(n *node, want Type, where string) {
 	}
 }
 
+// argumentsOf parses the arguments of a function, and remembers that they are its.
+func (p *parser) argumentsOf(function string) []*node {
+	p.inside = append(p.inside, function)
+	args := p.arguments()
+	p.inside = p.inside[:len(p.inside)-1]
+	return args
+}
+
 func (p *parser) arguments() []*node {
 	p.expect("(", "in call")
 	var args []*node
@@ -308,7 +319,7 @@ func (p *parser) arguments() []*node {
 
 func (p *parser) call(name token) *node {
 	f, ok := functions()[name.text]
-	args := p.arguments()
+	args := p.argumentsOf(name.text)
 	switch {
 	case !ok:
 		p.fail(name.pos, "unknown function with name %q%s", name.text, meant(name.text))
@@ -328,6 +339,11 @@ func (p *parser) call(name token) *node {
 // selector parses what may follow a metric's name, or stand without one.
 func (p *parser) selector(pos int, named bool) *node {
 	n := &node{typ: Vector, shape: selector, pos: pos, named: named}
+	found := Selector{Offset: pos, Functions: slices.Clone(p.inside)}
+	if named {
+		found.Name = p.tokens[p.at-1].text
+	}
+	p.selectors = append(p.selectors, found)
 	if !p.accept("{") {
 		return n
 	}
@@ -360,6 +376,12 @@ func (p *parser) matcher(n *node) {
 			p.fail(op.pos, "unexpected %s in label matching, expected operator", op)
 		}
 		name, op = "__name__", token{kind: "="} // a quoted name of a metric
+	}
+	use := &p.selectors[len(p.selectors)-1]
+	if name == "__name__" && op.kind == "=" && !n.named {
+		use.Name = value
+	} else {
+		use.Matchers = append(use.Matchers, Matcher{name, string(op.kind), value})
 	}
 	if n.named && name == "__name__" {
 		p.fail(label.pos, "metric name must not be set twice")

@@ -47,6 +47,28 @@ func Parse(text string) (Type, error) {
 	return t, nil
 }
 
+// Selector is a use of a metric in an expression.
+type Selector struct {
+	Name   string // of the metric; "" where only labels choose it
+	Offset int    // in bytes
+	// Functions are those that it stands in, outermost first: aggregations too.
+	Functions []string
+	Matchers  []Matcher
+}
+
+// Matcher is a condition on a label.
+type Matcher struct{ Label, Operator, Value string }
+
+// Selectors returns the metrics that an expression reads, in its order. The error
+// is that of Parse.
+func Selectors(text string) ([]Selector, error) {
+	p := parser{text: text}
+	if _, err := p.run(); err != nil {
+		return nil, err
+	}
+	return p.selectors, nil
+}
+
 // run parses the whole text. Errors travel as panics of *Error inside.
 func (p *parser) run() (t Type, err error) {
 	defer func() {

@@ -19,9 +19,6 @@ defmodule BitActor.Consensus.Ra do
 
   require Logger
 
-  # ra is there in some builds only: BitActor.Consensus.ra?/0 is asked before.
-  @compile {:no_warn_undefined, [:ra, :ra_system, :ra_counters, :ra_leaderboard]}
-
   @system :bitactor
   @cluster :bitactor_consensus
   # How long to wait before asking the next voter, while nobody leads.
@@ -33,7 +30,7 @@ defmodule BitActor.Consensus.Ra do
   @impl BitActor.Consensus
   def command(envelope, timeout_ms) do
     retried(timeout_ms, fn id, left_ms ->
-      case :ra.process_command(id, envelope, left_ms) do
+      case ra().process_command(id, envelope, left_ms) do
         {:ok, reply, _leader} -> {:ok, reply}
         {:timeout, _} -> {:error, :timeout}
         {:error, reason} -> {:error, reason}
@@ -46,7 +43,7 @@ defmodule BitActor.Consensus.Ra do
     question = {Machine, :query, [query]}
 
     retried(timeout_ms, fn id, left_ms ->
-      case :ra.consistent_query(id, question, left_ms) do
+      case ra().consistent_query(id, question, left_ms) do
         {:ok, answer, _leader} -> {:ok, answer}
         {:timeout, _} -> {:error, :timeout}
         {:error, reason} -> {:error, reason}
@@ -55,7 +52,7 @@ defmodule BitActor.Consensus.Ra do
   end
 
   def read(query, :local, timeout_ms) do
-    case :ra.local_query(id(node()), {Machine, :query, [query]}, timeout_ms) do
+    case ra().local_query(id(node()), {Machine, :query, [query]}, timeout_ms) do
       {:ok, {_position, answer}, _leader} -> {:ok, answer}
       {:timeout, _} -> {:error, :timeout}
       {:error, reason} -> {:error, reason}
@@ -97,7 +94,7 @@ defmodule BitActor.Consensus.Ra do
   defp hand_over([], _deadline), do: {:error, :no_other_voter}
 
   defp hand_over([other | rest], deadline) do
-    _ = :ra.transfer_leadership(id(node()), id(other))
+    _ = ra().transfer_leadership(id(node()), id(other))
 
     cond do
       followed?(min(deadline, now() + 2_000)) -> :ok
@@ -140,7 +137,7 @@ defmodule BitActor.Consensus.Ra do
 
   @impl GenServer
   def terminate(_reason, _state) do
-    _ = :ra.stop_server(@system, id(node()))
+    _ = ra().stop_server(@system, id(node()))
     :ok
   end
 
@@ -151,14 +148,14 @@ defmodule BitActor.Consensus.Ra do
     with {:ok, _} <- Application.ensure_all_started(:ra) do
       settings = %{
         name: @system,
-        names: :ra_system.derive_names(@system),
+        names: ra_system().derive_names(@system),
         data_dir: folder,
         wal_data_dir: folder,
         # Kept small: a voter of this system holds coordination, not bulk data.
         wal_max_size_bytes: 64 * 1024 * 1024
       }
 
-      case :ra_system.start(Map.merge(:ra_system.default_config(), settings)) do
+      case ra_system().start(Map.merge(ra_system().default_config(), settings)) do
         {:ok, _} -> :ok
         {:error, {:already_started, _}} -> :ok
         {:error, reason} -> {:error, reason}
@@ -169,7 +166,7 @@ defmodule BitActor.Consensus.Ra do
   defp start_server(voters) do
     own = id(node())
 
-    case :ra.restart_server(@system, own) do
+    case ra().restart_server(@system, own) do
       :ok -> :ok
       {:error, {:already_started, _}} -> :ok
       {:error, :name_not_registered} -> create_server(own, voters)
@@ -190,9 +187,9 @@ defmodule BitActor.Consensus.Ra do
       machine: {:module, BitActor.Consensus.RaMachine, %{}}
     }
 
-    with :ok <- :ra.start_server(@system, settings) do
+    with :ok <- ra().start_server(@system, settings) do
       # Only one asks for the first election, so the others do not stand against it.
-      if hd(Enum.sort(voters)) == node(), do: :ra.trigger_election(own)
+      if hd(Enum.sort(voters)) == node(), do: ra().trigger_election(own)
       :ok
     end
   end
@@ -241,7 +238,7 @@ defmodule BitActor.Consensus.Ra do
     zero = %{term: 0, commit_index: 0, last_applied: 0}
 
     if function_exported?(:ra, :key_metrics, 1) do
-      Map.merge(zero, :ra.key_metrics(id(node())))
+      Map.merge(zero, ra().key_metrics(id(node())))
     else
       case :ets.lookup(:ra_metrics, @cluster) do
         [{_, term, _snapshot, applied, commit, _written, _latency}] ->
@@ -257,7 +254,7 @@ defmodule BitActor.Consensus.Ra do
   end
 
   defp elections do
-    case :ra_counters.overview(id(node())) do
+    case ra_counters().overview(id(node())) do
       %{elections: count} -> count
       _ -> 0
     end
@@ -280,13 +277,20 @@ defmodule BitActor.Consensus.Ra do
 
   # Who leads, as this voter knows; not one that is known to be gone.
   defp known_leader do
-    case :ra_leaderboard.lookup_leader(@cluster) do
+    case ra_leaderboard().lookup_leader(@cluster) do
       {_, leader} -> if leader in [node() | Node.list()], do: leader
       :undefined -> nil
     end
   rescue
     ArgumentError -> nil
   end
+
+  # Calls through a variable: ra is there in some builds only, and no dependency of the
+  # application, which the compiler would miss.
+  defp ra, do: :ra
+  defp ra_system, do: :ra_system
+  defp ra_counters, do: :ra_counters
+  defp ra_leaderboard, do: :ra_leaderboard
 
   defp voters, do: :persistent_term.get({__MODULE__, :voters}, [node()])
   defp id(node), do: {@cluster, node}

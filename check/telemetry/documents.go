@@ -1,0 +1,95 @@
+package telemetry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/bitactor/cf/check/source"
+)
+
+// readDashboard reads a dashboard of Grafana: the expressions of its panels and
+// the queries of its variables.
+func readDashboard(_ context.Context, in *input) error {
+	var v any
+	if err := json.Unmarshal(in.data, &v); err != nil {
+		return nil //nolint:nilerr // package data says what is wrong with it
+	}
+	root, ok := v.(map[string]any)
+	if !ok || root["panels"] == nil && root["templating"] == nil && root["dashboard"] == nil && root["rows"] == nil {
+		return nil
+	}
+	d := &dashboard{input: in}
+	d.walk(v)
+	return nil
+}
+
+// dashboard reads one. Go's maps have no order, so a place is looked for by the
+// text itself.
+type dashboard struct{ *input }
+
+var variableQuery = source.Pattern(`^\s*(?:label_values|metrics|query_result)\(\s*([a-zA-Z_:][\w:]*)\s*[,{)]`)
+
+func (d *dashboard) walk(v any) {
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v {
+			d.walk(item)
+		}
+	case map[string]any:
+		for key, item := range v {
+			text, ok := item.(string)
+			switch {
+			case !ok:
+				d.walk(item)
+			case key == "expr" && text != "":
+				d.expression(text, use{place: d.placeOf(text), by: "dashboard"})
+			case key == "query" || key == "definition":
+				if m := variableQuery().FindStringSubmatch(text); m != nil && strings.Contains(text, ",") {
+					d.use(use{kind: metric, name: m[1], place: d.placeOf(text), by: "dashboard"})
+				}
+			}
+		}
+	}
+}
+
+// placeOf finds the line of a string by the form that JSON gives it.
+func (d *dashboard) placeOf(text string) place {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(text)
+	if at := bytes.Index(d.data, bytes.TrimSpace(b.Bytes())); at >= 0 {
+		return d.at(at)
+	}
+	return place{d.path, 1}
+}
+
+var (
+	quotedName  = source.Pattern("`([a-z][a-z0-9]*(?:_[a-z0-9]+)+)(?:\\{[^`]*\\})?`")
+	metricEnd   = source.Pattern(`_(?:total|seconds|bytes|ratio|info|bucket|count|sum|celsius|volts)$`)
+	eventName   = source.Pattern("`\\[((?:\\s*:[a-z_]\\w*\\s*,)+\\s*:[a-z_]\\w*)\\s*\\]`")
+	promqlFence = source.Pattern("(?m)^```(?:promql|prometheus)[ \\t]*\\n((?s:.*?))^```")
+)
+
+// readDocument reads what a Markdown file names in backquotes: metrics with the
+// endings that the naming conventions give them, and events.
+func readDocument(_ context.Context, in *input) error {
+	for _, m := range quotedName().FindAllSubmatchIndex(in.data, -1) {
+		if name := string(in.data[m[2]:m[3]]); metricEnd().MatchString(name) {
+			in.use(use{kind: metric, name: name, place: in.at(m[0]), by: "document", optional: true})
+		}
+	}
+	for _, m := range eventName().FindAllSubmatchIndex(in.data, -1) {
+		var parts []string
+		for item := range strings.SplitSeq(string(in.data[m[2]:m[3]]), ",") {
+			parts = append(parts, strings.TrimPrefix(strings.TrimSpace(item), ":"))
+		}
+		in.use(use{kind: event, name: strings.Join(parts, "."), place: in.at(m[0]), by: "document", optional: true})
+	}
+	for _, m := range promqlFence().FindAllSubmatchIndex(in.data, -1) {
+		in.expression(string(in.data[m[2]:m[3]]), use{place: in.at(m[2]), by: "document", optional: true})
+	}
+	return nil
+}

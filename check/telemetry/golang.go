@@ -1,0 +1,216 @@
+package telemetry
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/bitactor/cf/check"
+	"github.com/bitactor/cf/check/source"
+	"github.com/bitactor/cf/syntax"
+)
+
+const goQuery = `
+(call_expression function: (selector_expression operand: (_) @receiver field: (field_identifier) @function) arguments: (argument_list) @arguments) @call
+(const_spec name: (identifier) @const value: (expression_list . (interpreted_string_literal) @value)) @set
+`
+
+// golang reads one file.
+type golang struct {
+	*input
+	constants map[string]string
+}
+
+func readGo(ctx context.Context, in *input) error {
+	matches, err := syntax.Query(ctx, syntax.ByName("go"), in.data, goQuery)
+	if err != nil {
+		return err
+	}
+	g := &golang{in, map[string]string{}}
+	for _, m := range matches {
+		if name := g.captured(m, "const"); name != "" {
+			g.constants[name], _ = literal(g.captured(m, "value"))
+		}
+	}
+	prometheus := bytes.Contains(in.data, []byte("prometheus/client_golang/prometheus"))
+	otel := bytes.Contains(in.data, []byte("go.opentelemetry.io/otel"))
+	for _, m := range matches {
+		function := g.captured(m, "function")
+		if function == "" {
+			continue
+		}
+		at, receiver, args := m[0].Range.Start, g.captured(m, "receiver"), arguments(inner(g.captured(m, "arguments")))
+		switch {
+		case prometheus && (receiver == "prometheus" || strings.HasPrefix(receiver, "promauto")):
+			g.prometheus(at, function, args)
+		case otel && goInstrument().MatchString(function) && len(args) > 0:
+			g.instrument(at, function, args)
+		case otel && function == "Start" && len(args) >= 2 && goTracer().MatchString(receiver):
+			if name, ok := g.value(args[1]); ok {
+				g.emit(emission{kind: span, name: name, place: g.at(at), test: g.test})
+			}
+		default:
+			g.logged(at, function, args)
+		}
+	}
+	if prometheus {
+		g.observed(matches)
+	}
+	return nil
+}
+
+var (
+	goInstrument = source.Pattern(`^(?:Int64|Float64)(?:Observable)?(Counter|UpDownCounter|Histogram|Gauge)$`)
+	goTracer     = source.Pattern(`(?i)tracer`)
+	goTarget     = source.Pattern(`(\w+)\s*(?::=|=|:)\s*(?:\w+\()?$`)
+	goLabelled   = source.Pattern(`\.(?:WithLabelValues|With)\(.*$`)
+	goUnit       = source.Pattern(`\bWithUnit\("([^"]*)"\)`)
+	goKind       = source.Pattern(`^New(Counter|Gauge|Histogram|Summary)(?:Vec|Func)?$`)
+)
+
+func (g *golang) captured(m []syntax.Capture, name string) string {
+	for _, c := range m {
+		if c.Name == name {
+			return string(g.data[c.Range.Start:c.Range.End])
+		}
+	}
+	return ""
+}
+
+// value reads a string: a literal or a constant of the file.
+func (g *golang) value(text string) (string, bool) {
+	if v, ok := literal(text); ok {
+		return v, true
+	}
+	v, ok := g.constants[text]
+	return v, ok && v != ""
+}
+
+// part is value, with "*" for what is not known and "" for what is not given.
+func (g *golang) part(text string) string {
+	if text == "" || text == `""` {
+		return ""
+	}
+	if v, ok := g.value(text); ok {
+		return v
+	}
+	return "*"
+}
+
+// prometheus reads a constructor of client_golang.
+func (g *golang) prometheus(at int, function string, args []string) {
+	e := emission{kind: metric, place: g.at(at), test: g.test}
+	m := goKind().FindStringSubmatch(function)
+	switch {
+	case m != nil && len(args) > 0 && strings.Contains(args[0], "{"):
+		e.typ = strings.ToLower(m[1])
+		options := pairs(arguments(inner(args[0][strings.IndexByte(args[0], '{'):])), ":")
+		e.name = joined(g.part(options["Namespace"]), g.part(options["Subsystem"]), g.part(options["Name"]))
+	case function == "NewDesc" && len(args) >= 3:
+		e.name = g.full(args[0])
+	case m != nil || function == "NewDesc":
+		e.name = "*" // the options are made elsewhere
+	default:
+		return
+	}
+	if strings.HasSuffix(function, "Vec") && len(args) > 1 || function == "NewDesc" && len(args) > 2 {
+		list := args[min(len(args)-1, 1)]
+		if function == "NewDesc" {
+			list = args[2]
+		}
+		if at := strings.IndexByte(list, '{'); at >= 0 {
+			for _, item := range arguments(inner(list[at:])) {
+				e.labels = append(e.labels, g.part(item))
+			}
+		}
+	}
+	if t := goTarget().FindSubmatch(g.data[max(0, at-80):at]); t != nil {
+		e.variable = string(t[1])
+	}
+	g.emit(e)
+}
+
+// full reads the name of a NewDesc: a string, or BuildFQName of three.
+func (g *golang) full(text string) string {
+	if at := strings.Index(text, "BuildFQName("); at >= 0 {
+		var parts []string
+		for _, a := range arguments(inner(text[at+len("BuildFQName"):])) {
+			parts = append(parts, g.part(a))
+		}
+		return joined(parts...)
+	}
+	return g.part(text)
+}
+
+func joined(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), "_")
+}
+
+// instrument reads an instrument of OpenTelemetry.
+func (g *golang) instrument(at int, function string, args []string) {
+	e := emission{kind: metric, name: g.part(args[0]), place: g.at(at), otel: true, test: g.test}
+	e.typ = strings.ToLower(goInstrument().FindStringSubmatch(function)[1])
+	if e.typ == "updowncounter" {
+		e.typ = "gauge"
+	}
+	if m := goUnit().FindStringSubmatch(strings.Join(args[1:], ",")); m != nil {
+		e.unit = m[1]
+	}
+	g.emit(e)
+}
+
+var goFields = []string{"String", "Int", "Int64", "Uint64", "Float64", "Bool", "Time", "Duration", "Any", "Str", "Dur", "Interface", "Stringer", "Err", "NamedError"}
+
+// logged records the keys that slog, zap and zerolog write. A key too many silences
+// a finding; it makes none.
+func (g *golang) logged(at int, function string, args []string) {
+	switch {
+	case slices.Contains(goFields, function) && len(args) > 0:
+		args = args[:1]
+	case slices.Contains([]string{"Debug", "Info", "Warn", "Error", "DebugContext", "InfoContext", "WarnContext", "ErrorContext", "With", "Log"}, function):
+	default:
+		return
+	}
+	for _, a := range args {
+		if key, ok := g.value(a); ok && isWord(key) {
+			g.emit(emission{kind: logKey, name: key, place: g.at(at), test: g.test})
+		}
+	}
+}
+
+var (
+	shortTime = source.Pattern(`\.(Milliseconds|Microseconds|Nanoseconds)\(\)`)
+	longTime  = source.Pattern(`\.Seconds\(\)`)
+)
+
+// observed finds times that are given to a metric in another unit than its name
+// says.
+func (g *golang) observed(matches [][]syntax.Capture) {
+	names := map[string]string{}
+	for _, e := range g.emitted {
+		if e.kind == metric && e.variable != "" {
+			names[e.variable] = e.name
+		}
+	}
+	for _, m := range matches {
+		function, receiver := g.captured(m, "function"), g.captured(m, "receiver")
+		if function != "Observe" && function != "Set" && function != "Add" {
+			continue
+		}
+		base := goLabelled().ReplaceAllString(receiver, "")
+		metricName := names[base[strings.LastIndexByte(base, '.')+1:]]
+		arg := g.captured(m, "arguments")
+		got := ""
+		switch {
+		case strings.ContainsAny(arg, "/*"):
+		case strings.HasSuffix(metricName, "_seconds") && shortTime().MatchString(arg):
+			got = strings.ToLower(shortTime().FindStringSubmatch(arg)[1])
+		case (strings.HasSuffix(metricName, "_milliseconds") || strings.HasSuffix(metricName, "_ms")) && longTime().MatchString(arg):
+			got = "seconds"
+		}
+		if got != "" {
+			g.fault(g.at(m[0].Range.Start), check.Error, codeUnit, metricName+" is given "+got+"; its name says another unit")
+		}
+	}
+}

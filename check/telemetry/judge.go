@@ -1,0 +1,249 @@
+package telemetry
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bitactor/cf/check"
+)
+
+// The rules.
+const (
+	codeMetric      = "metric-never-emitted"
+	codeEvent       = "event-never-emitted"
+	codeSpan        = "span-never-emitted"
+	codeLogKey      = "log-key-never-written"
+	codeMeasurement = "measurement-never-sent"
+	codeDeclared    = "event-declared-only"
+	codeHandler     = "handler-missing"
+	codeRate        = "rate-of-gauge"
+	codeBuckets     = "buckets-of-no-histogram"
+	codeUnit        = "unit-mismatch"
+	codeLabel       = "unbounded-label"
+	codeRunbook     = "alert-without-runbook"
+	codeRunbookGone = "runbook-missing"
+	codeType        = "two-types"
+	codeUnused      = "emitted-but-unused" // a note
+)
+
+// judge makes findings of facts.
+type judge struct {
+	facts *facts
+	tree  *tree
+	paths []string
+	found []check.Diagnostic
+	own   ownNames
+}
+
+// within tells whether a file lies below what was asked about.
+func (j *judge) within(file string) bool {
+	return len(j.paths) == 0 || slices.ContainsFunc(j.paths, func(p string) bool {
+		p = path.Clean(p)
+		return p == "." || file == p || strings.HasPrefix(file, p+"/")
+	})
+}
+
+func (j *judge) add(p place, severity check.Severity, code, format string, args ...any) {
+	if j.within(p.file) {
+		j.found = append(j.found, check.Diagnostic{
+			File: p.file, Line: p.line, Severity: severity, Code: code, Message: fmt.Sprintf(format, args...), Checker: name, Tool: tool,
+		})
+	}
+}
+
+func (j *judge) all(ctx context.Context) error {
+	j.own = owned(j.facts)
+	for _, f := range j.facts.faults {
+		j.add(f.place, f.severity, f.code, "%s", f.message)
+	}
+	for _, u := range j.facts.used {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !j.within(u.file) {
+			continue
+		}
+		if err := j.use(ctx, u); err != nil {
+			return err
+		}
+	}
+	j.declared()
+	j.emissions()
+	j.alerts()
+	j.handlers()
+	j.unused()
+	slices.SortStableFunc(j.found, func(a, b check.Diagnostic) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message))
+	})
+	j.found = slices.Compact(j.found)
+	return nil
+}
+
+// use judges one use.
+func (j *judge) use(ctx context.Context, u use) error {
+	answers, unknown := j.own.answers(u)
+	if len(answers) > 0 {
+		if u.kind == metric {
+			j.typed(u, answers)
+		}
+		j.measured(u, answers)
+		return nil
+	}
+	if unknown || !j.own.meant(u) {
+		return nil
+	}
+	for _, text := range literals(u) {
+		if spelt, err := j.tree.spelt(ctx, text); spelt || err != nil {
+			return err
+		}
+	}
+	severity := check.Warning
+	if u.rule || u.kind == event && !u.optional {
+		severity = check.Error
+	}
+	words := map[kind][2]string{
+		metric: {codeMetric, "nothing here emits the metric"}, event: {codeEvent, "nothing here emits the event"},
+		span: {codeSpan, "nothing here starts the span"}, logKey: {codeLogKey, "no log line here has the key"},
+	}[u.kind]
+	hint := ""
+	if near := j.own.nearest(u); near != "" {
+		hint = fmt.Sprintf("; %s is emitted", near)
+	}
+	j.add(u.place, severity, words[0], "%s %s, which %s uses%s", words[1], u.name, u.by, hint)
+	return nil
+}
+
+// counterOnly are the functions that only make sense of what grows (Prometheus'
+// documentation, "Query functions").
+var counterOnly = []string{"rate", "irate", "increase", "resets"}
+
+// typed holds the functions around a metric against its type.
+func (j *judge) typed(u use, answers []emission) {
+	if len(u.functions) == 0 {
+		return
+	}
+	all := func(typ string) bool {
+		return !slices.ContainsFunc(answers, func(e emission) bool { return e.typ != typ })
+	}
+	last := u.functions[len(u.functions)-1]
+	switch {
+	case slices.Contains(counterOnly, last) && all("gauge"):
+		j.add(u.place, check.Error, codeRate, "%s() of %s, which is a gauge: use delta(), deriv() or the value itself", last, u.name)
+	case slices.Contains(u.functions, "histogram_quantile") && strings.HasSuffix(u.name, "_bucket") && (all("counter") || all("gauge")):
+		j.add(u.place, check.Error, codeBuckets, "histogram_quantile() of %s, which is no histogram's", u.name)
+	}
+}
+
+// measured holds what a metric reads of an event against what the event carries.
+func (j *judge) measured(u use, answers []emission) {
+	if u.kind != event || u.measurement == "" {
+		return
+	}
+	for _, e := range answers {
+		if e.open || strings.Contains(e.name, "*") || slices.Contains(e.measurements, u.measurement) {
+			return
+		}
+	}
+	j.add(u.place, check.Error, codeMeasurement, "%s reads the measurement %s of the event %s, which is sent without it", u.by, u.measurement, u.name)
+}
+
+// declared finds events that a module lists and nothing sends.
+func (j *judge) declared() {
+	for _, d := range j.facts.declared {
+		if answers, unknown := j.own.answers(d); len(answers) == 0 && !unknown {
+			j.add(d.place, check.Error, codeDeclared, "events/0 lists the event %s, and nothing here emits it", d.name)
+		}
+	}
+}
+
+// unboundedLabels have as many values as there are users, requests or things
+// (Prometheus' documentation, "Metric and label naming": high cardinality).
+var unboundedLabels = []string{
+	"user_id", "userid", "user_email", "email", "uuid", "guid", "session_id", "request_id", "trace_id", "span_id", "correlation_id", "transaction_id", "order_id",
+	"account_id", "customer_id", "actor_id", "message_id", "job_id", "client_ip", "remote_addr", "ip_address", "timestamp", "stacktrace", "error_message",
+}
+
+// emissions judges what is emitted by itself.
+func (j *judge) emissions() {
+	types := map[string]emission{}
+	for _, e := range j.facts.emitted {
+		if e.kind != metric || e.test {
+			continue
+		}
+		for _, l := range e.labels {
+			if slices.Contains(unboundedLabels, l) {
+				j.add(e.place, check.Warning, codeLabel, "the label %s of %s has no bound: each value is a time series of its own", l, e.name)
+			}
+		}
+		if end := unitEnds[e.unit]; e.otel && end != "" && strings.Contains(e.name, "_") == false {
+			if last := e.name[strings.LastIndexByte(e.name, '.')+1:]; secondsEnd[last] != "" && secondsEnd[last] != end {
+				j.add(e.place, check.Error, codeUnit, "%s has the unit %q; its name says %s", e.name, e.unit, secondsEnd[last])
+			}
+		}
+		if strings.Contains(e.name, "*") || e.typ == "" {
+			continue
+		}
+		if first, there := types[e.name]; there && first.typ != e.typ && path.Dir(first.file) == path.Dir(e.file) {
+			j.add(e.place, check.Error, codeType, "%s is a %s here and a %s at %s:%d", e.name, e.typ, first.typ, first.file, first.line)
+		} else if !there {
+			types[e.name] = e
+		}
+	}
+}
+
+// unitEnds and secondsEnd name units: of OpenTelemetry, and as ends of names.
+var (
+	unitEnds   = map[string]string{"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds", "By": "bytes", "KiBy": "kibibytes", "MiBy": "mebibytes"}
+	secondsEnd = map[string]string{"seconds": "seconds", "milliseconds": "milliseconds", "ms": "milliseconds", "microseconds": "microseconds", "nanoseconds": "nanoseconds", "bytes": "bytes"}
+)
+
+// alerts wants to know of each alert what to do about it.
+func (j *judge) alerts() {
+	for _, a := range j.facts.alerts {
+		switch {
+		case !a.linked:
+			j.add(a.place, check.Warning, codeRunbook, "the alert %s names no runbook: add the annotation runbook_url", a.name)
+		case !strings.Contains(a.runbook, "://") && !strings.Contains(a.runbook, "{{") && strings.HasSuffix(strings.SplitN(a.runbook, "#", 2)[0], ".md"):
+			file := strings.TrimPrefix(strings.SplitN(a.runbook, "#", 2)[0], "/")
+			if j.tree.stage.Kind(file) != "file" && j.tree.stage.Kind(path.Join(path.Dir(a.file), file)) != "file" {
+				j.add(a.place, check.Warning, codeRunbookGone, "the alert %s names the runbook %s, which is not there", a.name, a.runbook)
+			}
+		}
+	}
+}
+
+// handlers finds functions that are attached and do not exist.
+func (j *judge) handlers() {
+	for _, h := range j.facts.handlers {
+		m := j.facts.modules[h.module]
+		if m != nil && !m.open && !m.functions[arityName(h.function, h.arity)] {
+			j.add(h.place, check.Error, codeHandler, "the handler %s.%s does not exist: the first event detaches it", h.module, arityName(h.function, h.arity))
+		}
+	}
+}
+
+func arityName(function string, arity int) string { return fmt.Sprintf("%s/%d", function, arity) }
+
+// unused notes metrics that nothing here reads. It is no finding: others may.
+func (j *judge) unused() {
+	if !slices.ContainsFunc(j.facts.used, func(u use) bool { return u.kind == metric && !u.optional }) {
+		return // there are no rules or dashboards to hold them against
+	}
+	read := map[string]bool{}
+	for _, u := range j.facts.used {
+		answers, _ := j.own.answers(u)
+		for _, e := range answers {
+			read[e.name] = true
+		}
+	}
+	for _, e := range j.facts.emitted {
+		if e.kind == metric && e.typ != "" && !e.test && !strings.Contains(e.name, "*") && !read[e.name] {
+			read[e.name] = true
+			j.add(e.place, check.Note, codeUnused, "no rule, dashboard, document or other metric here uses %s", e.name)
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package telemetry
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bitactor/cf/check"
+	"github.com/bitactor/cf/check/data"
+	"github.com/bitactor/cf/check/source"
+	"github.com/bitactor/cf/syntax"
+	"github.com/bitactor/cf/workspace"
+)
+
+// tree is what was read of a stage.
+type tree struct {
+	stage *workspace.Stage
+	facts *facts
+	code  []string // files of code, sorted: where a literal may stand
+}
+
+// source1 is a file that is being read.
+type input struct {
+	path string
+	data []byte
+	test bool
+	*facts
+}
+
+// at is the place of an offset.
+func (in *input) at(offset int) place {
+	return place{in.path, 1 + bytes.Count(in.data[:min(offset, len(in.data))], []byte("\n"))}
+}
+
+// readers tells how files are read by the ends of their names. A file is read only
+// where it holds one of the words.
+var readers = map[string]struct {
+	words []string
+	read  func(context.Context, *input) error
+}{
+	".ex":   {[]string{"elemetry", "Logger", "type: :", "name: [", "defmodule"}, readElixir},
+	".exs":  {[]string{"elemetry", "Logger", "logger", "type: :", "app: :"}, readElixir},
+	".erl":  {[]string{"telemetry:"}, readErlang},
+	".go":   {[]string{"prometheus", "otel", "slog", "zap", "zerolog"}, readGo},
+	".py":   {[]string{"prometheus_client", "opentelemetry", "meter", "tracer", "logg", "structlog"}, readPython},
+	".yml":  {[]string{"expr:", "query:"}, readYAML},
+	".yaml": {[]string{"expr:", "query:"}, readYAML},
+	".json": {[]string{`"expr"`, `"targets"`, `"templating"`}, readDashboard},
+	".md":   {[]string{"`"}, readDocument},
+}
+
+// codeEnds are the ends of files of code: a literal in one may be a name.
+var codeEnds = []string{
+	".ex", ".exs", ".erl", ".hrl", ".go", ".py", ".c", ".h", ".cc", ".cpp", ".rs", ".js", ".mjs", ".ts", ".tsx", ".java", ".kt", ".rb", ".php", ".cs", ".scala", ".lua", ".sh", ".tmpl", ".eex",
+}
+
+// read reads all files of the stage, some at one time.
+func read(ctx context.Context, s *workspace.Stage) (*tree, error) {
+	list, err := s.List(ctx, workspace.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	t := &tree{stage: s, facts: &facts{}}
+	if list.Stopped != "" {
+		t.facts.gaps = append(t.facts.gaps, check.Gap{What: "telemetry", Why: "not all files were read: " + list.Stopped, Blocks: true})
+	}
+	parts := make([]*facts, len(list.Files))
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.NumCPU())
+	for i, f := range list.Files {
+		end := strings.ToLower(path.Ext(f.Path))
+		if slices.Contains(codeEnds, end) {
+			t.code = append(t.code, f.Path)
+		}
+		if _, known := readers[end]; !known || f.Size > syntax.MaxBytes || vendored(f.Path) {
+			continue
+		}
+		group.Go(func() error {
+			part, err := readFile(ctx, s, f.Path)
+			mu.Lock()
+			defer mu.Unlock()
+			parts[i] = part
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	for _, p := range parts {
+		if p != nil {
+			t.facts.join(p)
+		}
+	}
+	return t, nil
+}
+
+// vendored tells whether a file was brought from elsewhere: what it emits is not
+// the project's own.
+func vendored(file string) bool {
+	for part := range strings.SplitSeq(path.Dir(file), "/") {
+		if part == "deps" || part == "vendor" || part == "node_modules" || part == "_build" || part == "testdata" {
+			return true
+		}
+	}
+	return false
+}
+
+// readFile reads one file. That it can't be read is a gap of that file; the error
+// is the context's.
+func readFile(ctx context.Context, s *workspace.Stage, file string) (f *facts, err error) {
+	text, err := s.Read(file)
+	if err != nil {
+		return nil, nil //nolint:nilerr // no text: the checker of its kind says so
+	}
+	r := readers[strings.ToLower(path.Ext(file))]
+	if !slices.ContainsFunc(r.words, func(w string) bool { return bytes.Contains(text, []byte(w)) }) {
+		return nil, nil
+	}
+	in := &input{path: file, data: text, test: isTest(file), facts: &facts{}}
+	defer func() {
+		if p := recover(); p != nil {
+			f, err = &facts{gaps: []check.Gap{{File: file, What: "telemetry", Why: fmt.Sprintf("the reader failed: %.200v", p)}}}, nil
+		}
+	}()
+	if err := r.read(ctx, in); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		in.gaps = append(in.gaps, check.Gap{File: file, What: "telemetry", Why: err.Error()})
+	}
+	return in.facts, nil
+}
+
+// isTest tells whether a file holds tests, by its name.
+func isTest(file string) bool {
+	base := path.Base(file)
+	if strings.HasSuffix(base, "_test.go") || strings.HasSuffix(base, "_test.exs") || strings.HasPrefix(base, "test_") || strings.HasSuffix(base, "_SUITE.erl") || strings.HasSuffix(base, "_tests.erl") {
+		return true
+	}
+	for part := range strings.SplitSeq(path.Dir(file), "/") {
+		if part == "test" || part == "tests" || part == "spec" {
+			return true
+		}
+	}
+	return false
+}
+
+// isRules tells whether a YAML file holds rules of Prometheus, or the object of the
+// Prometheus operator that does.
+func isRules(in *input) bool {
+	return data.KindOf(in.path, in.data[:min(len(in.data), 4096)]) == data.Prometheus || bytes.Contains(in.data, []byte("kind: PrometheusRule"))
+}
+
+// spelt tells in which files of code, other than tests, a text stands.
+func (t *tree) spelt(ctx context.Context, text string) (bool, error) {
+	for _, file := range t.code {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		if isTest(file) || vendored(file) {
+			continue
+		}
+		content, err := t.stage.Read(file)
+		if err == nil && bytes.Contains(content, []byte(text)) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+var atomName = source.Pattern(`^:(?:[a-zA-Z_][a-zA-Z0-9_@]*[?!]?|"[^"]+")$`)
