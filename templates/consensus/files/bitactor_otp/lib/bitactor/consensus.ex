@@ -302,16 +302,11 @@ defmodule BitActor.Consensus do
         help: "Time from a command to its answer.",
         labels: [:result],
         event: [:bitactor, :consensus, :command],
-        measurement: &__MODULE__.seconds/1,
+        measurement: :duration,
+        unit: {:native, :second},
         buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0]
       }
     ]
-  end
-
-  @doc "The duration among `measurements`, in seconds."
-  @spec seconds(map) :: float
-  def seconds(%{duration: duration}) do
-    System.convert_time_unit(duration, :native, :nanosecond) / 1.0e9
   end
 
   @doc "One figure of `status/0`, for the metrics."

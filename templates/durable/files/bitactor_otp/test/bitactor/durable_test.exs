@@ -40,6 +40,16 @@ defmodule BitActor.DurableTest do
     assert {:ok, _, ["four"]} = Log.open(path)
   end
 
+  test "reading leaves the file alone, its torn tail too", %{path: path} do
+    whole = write(path, ["one", "two"])
+    torn = binary_part(whole, 0, byte_size(whole) - 1)
+    File.write!(path, torn)
+    assert {:ok, ["one"]} = Log.read(path)
+    assert File.read!(path) == torn
+    assert {:ok, []} = Log.read(path <> "-none")
+    refute File.exists?(path <> "-none")
+  end
+
   test "a record over the limit is refused and nothing is written", %{path: path} do
     {:ok, log, []} = Log.open(path)
     assert {:error, :too_large} = Log.append(log, ["a", :binary.copy("x", 16 * 1024 * 1024 + 1)])

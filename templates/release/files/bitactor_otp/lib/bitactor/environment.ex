@@ -94,7 +94,10 @@ defmodule BitActor.Environment do
     case wrong ++ if(wrong == [], do: together(parsed), else: []) do
       [] ->
         config = for {_, key, {:ok, value}} <- results, key != nil, do: {key, value}
-        config = Keyword.update!(config, :voters, &(&1 || [parsed["BITACTOR_NODE"]]))
+        voters = config[:voters] || [parsed["BITACTOR_NODE"]]
+        # The nodes that serve keys: the voters; a gateway forwards to them.
+        members = if length(voters) > 1, do: voters, else: []
+        config = Keyword.merge(config, voters: voters, members: members)
         {:ok, config, parsed["BITACTOR_LOG_LEVEL"]}
 
       messages ->

@@ -23,6 +23,7 @@ defmodule BitActor.EnvironmentTest do
              node: :"bitactor@127.0.0.1",
              role: :voter,
              voters: [:"bitactor@127.0.0.1"],
+             members: [],
              peers: [],
              discovery: :static,
              dns_name: nil,
@@ -59,6 +60,7 @@ defmodule BitActor.EnvironmentTest do
     assert config[:node] == :"g@10.0.0.9"
     assert config[:role] == :gateway
     assert config[:voters] == [:"a@h1.example", :"a@h2.example", :"a@h3.example"]
+    assert config[:members] == config[:voters]
     assert config[:peers] == [:"a@h1.example"]
     assert {config[:discovery], config[:dns_name]} == {:dns, "voters.bitactor.svc"}
     assert {config[:http_port], config[:dist_port]} == {80, 65_535}

@@ -39,6 +39,15 @@ defmodule BitActor.Durable.Log do
     end
   end
 
+  @doc "The records of the log at `path`, which is left as it is: safe beside the process that writes."
+  @spec read(Path.t()) ::
+          {:ok, [binary]} | {:error, File.posix() | :not_a_log | {:damaged, non_neg_integer}}
+  def read(path) do
+    with {:ok, content} <- content(path),
+         {:ok, records, _end_at} <- decode(content),
+         do: {:ok, records}
+  end
+
   @doc """
   Appends records of at most 16 MiB each and returns when all are on the disk. After an error
   the log must be opened anew: what is on the disk is not known.
