@@ -22,7 +22,7 @@ defmodule BitActor.Consensus do
   side that can write, or none.
   """
 
-  alias BitActor.Consensus.{Local, Machine, Ra, Remote}
+  alias BitActor.Consensus.{Local, Log, Machine, Ra, Remote}
   alias BitActor.Telemetry
 
   require Logger
@@ -33,31 +33,8 @@ defmodule BitActor.Consensus do
   @key_bytes_max 255
   @command_bytes_max 1024 * 1024
 
-  @type status :: %{
-          mode: :ra | :local | :remote,
-          role: :leader | :follower | :candidate | :gateway | :down,
-          leader: node | nil,
-          term: non_neg_integer,
-          commit_index: non_neg_integer,
-          applied_index: non_neg_integer,
-          elections: non_neg_integer,
-          voters: [node],
-          voters_up: [node]
-        }
-  @type reason :: :timeout | :no_leader | :not_started | :too_large | :bad_key | term
-
-  @doc "Starts the implementation; options are those of `start_link/1`."
-  @callback start_link(options :: keyword) :: GenServer.on_start()
-  @doc "Commits an envelope and returns the machine's reply. After `:timeout` the outcome is not known."
-  @callback command(Machine.envelope(), timeout_ms :: pos_integer) ::
-              {:ok, term} | {:error, reason}
-  @doc "Answers a query: from a majority's state, or from what this node has applied."
-  @callback read(Machine.query(), :linearizable | :local, timeout_ms :: pos_integer) ::
-              {:ok, term} | {:error, reason}
-  @doc "What this node knows. Never waits for other nodes."
-  @callback status() :: status
-  @doc "Gives leadership away where this node has it and another voter is up."
-  @callback hand_over(timeout_ms :: pos_integer) :: :ok | {:error, term}
+  @type status :: Log.status()
+  @type reason :: Log.reason()
 
   @doc "The child of the supervision tree."
   @spec child_spec(keyword) :: Supervisor.child_spec()
@@ -80,7 +57,7 @@ defmodule BitActor.Consensus do
         Logger.notice("consensus: #{why}")
         :persistent_term.put(@implementation, module)
         BitActor.on_drain(:consensus, &drain/1)
-        module.start_link(voters: voters)
+        module.start_link(voters: voters, api: __MODULE__)
 
       {:error, why} ->
         Logger.error("consensus: #{why}")
@@ -256,7 +233,7 @@ defmodule BitActor.Consensus do
       %{
         name: [:bitactor, :consensus, :role],
         measurements: [:count],
-        metadata: [:role, :term],
+        metadata: [:role],
         help: "This voter became leader or follower."
       }
     ]

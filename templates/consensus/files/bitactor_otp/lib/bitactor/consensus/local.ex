@@ -10,28 +10,28 @@ defmodule BitActor.Consensus.Local do
   term format of `{index, envelope}`; those that the snapshot already has are skipped,
   so a crash between writing the one and emptying the other does no harm.
   """
-  @behaviour BitActor.Consensus
+  @behaviour BitActor.Consensus.Log
 
   use GenServer
 
-  alias BitActor.Consensus.Machine
+  alias BitActor.Consensus.{Log, Machine}
   alias BitActor.Durable
 
-  @impl BitActor.Consensus
+  @impl Log
   def start_link(options) do
     GenServer.start_link(__MODULE__, options, name: Keyword.get(options, :name, __MODULE__))
   end
 
-  @impl BitActor.Consensus
+  @impl Log
   def command(envelope, timeout_ms, server \\ __MODULE__) do
     call(server, {:command, envelope}, timeout_ms)
   end
 
   # There is one copy, so both kinds of read see every acknowledged write.
-  @impl BitActor.Consensus
+  @impl Log
   def read(query, _consistency, timeout_ms), do: call(__MODULE__, {:read, query}, timeout_ms)
 
-  @impl BitActor.Consensus
+  @impl Log
   def status do
     case call(__MODULE__, :status, 500) do
       {:ok, index} -> status(:leader, node(), index)
@@ -39,7 +39,7 @@ defmodule BitActor.Consensus.Local do
     end
   end
 
-  @impl BitActor.Consensus
+  @impl Log
   def hand_over(_timeout_ms), do: :ok
 
   defp status(role, leader, index) do

@@ -10,24 +10,22 @@ defmodule BitActor.Consensus.Ra do
   what the data folder holds; a voter whose disk was lost comes up empty and is brought up
   to date by the leader.
   """
-  @behaviour BitActor.Consensus
+  @behaviour BitActor.Consensus.Log
 
   use GenServer
 
-  alias BitActor.Consensus.Machine
-  alias BitActor.{Durable, Telemetry}
-
-  require Logger
+  alias BitActor.Consensus.{Log, Machine}
+  alias BitActor.Durable
 
   @system :bitactor
   @cluster :bitactor_consensus
   # How long to wait before asking the next voter, while nobody leads.
   @retry_ms 50
 
-  @impl BitActor.Consensus
+  @impl Log
   def start_link(options), do: GenServer.start_link(__MODULE__, options, name: __MODULE__)
 
-  @impl BitActor.Consensus
+  @impl Log
   def command(envelope, timeout_ms) do
     retried(timeout_ms, fn id, left_ms ->
       case ra().process_command(id, envelope, left_ms) do
@@ -38,7 +36,7 @@ defmodule BitActor.Consensus.Ra do
     end)
   end
 
-  @impl BitActor.Consensus
+  @impl Log
   def read(query, :linearizable, timeout_ms) do
     question = {Machine, :query, [query]}
 
@@ -59,7 +57,7 @@ defmodule BitActor.Consensus.Ra do
     end
   end
 
-  @impl BitActor.Consensus
+  @impl Log
   def status do
     figures = figures()
     role = role()
@@ -78,7 +76,7 @@ defmodule BitActor.Consensus.Ra do
     }
   end
 
-  @impl BitActor.Consensus
+  @impl Log
   def hand_over(timeout_ms) do
     deadline = now() + timeout_ms
 
@@ -117,7 +115,6 @@ defmodule BitActor.Consensus.Ra do
     Process.flag(:trap_exit, true)
     voters = Keyword.fetch!(options, :voters)
     :persistent_term.put({__MODULE__, :voters}, voters)
-    :persistent_term.erase({__MODULE__, :term})
 
     with :ok <- start_system(),
          :ok <- start_server(voters) do
@@ -192,15 +189,6 @@ defmodule BitActor.Consensus.Ra do
       if hd(Enum.sort(voters)) == node(), do: ra().trigger_election(own)
       :ok
     end
-  end
-
-  @doc false
-  # Called by ra, on every change of this voter's role.
-  def entered(role) do
-    Telemetry.execute([:bitactor, :consensus, :role], %{count: 1}, %{
-      role: role,
-      term: figures().term
-    })
   end
 
   # Asks the own server first, then the others, until one answers or the time is over. That

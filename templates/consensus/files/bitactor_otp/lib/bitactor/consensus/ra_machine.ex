@@ -21,7 +21,8 @@ defmodule BitActor.Consensus.RaMachine do
 
   @doc "ra_machine: this voter has a new role."
   def state_enter(role, _state) when role in [:leader, :follower] do
-    [{:mod_call, BitActor.Consensus.Ra, :entered, [role]}]
+    event = [[:bitactor, :consensus, :role], %{count: 1}, %{role: role}]
+    [{:mod_call, BitActor.Telemetry, :execute, event}]
   end
 
   def state_enter(_role, _state), do: []

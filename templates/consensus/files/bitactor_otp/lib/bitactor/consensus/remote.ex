@@ -5,17 +5,20 @@ defmodule BitActor.Consensus.Remote do
   A gateway has no state of its own. Its requests carry a request id, so one whose voter
   died can be sent to the next without being applied twice.
   """
-  @behaviour BitActor.Consensus
+  @behaviour BitActor.Consensus.Log
 
   use GenServer
 
+  alias BitActor.Consensus.Log
+
+  @api {__MODULE__, :api}
   @refresh_ms 1_000
   @retry_ms 50
 
-  @impl BitActor.Consensus
+  @impl Log
   def start_link(options), do: GenServer.start_link(__MODULE__, options, name: __MODULE__)
 
-  @impl BitActor.Consensus
+  @impl Log
   def command({2, request_id, command}, timeout_ms) do
     ask(
       timeout_ms,
@@ -24,7 +27,7 @@ defmodule BitActor.Consensus.Remote do
     )
   end
 
-  @impl BitActor.Consensus
+  @impl Log
   def read(query, consistency, timeout_ms) do
     ask(
       timeout_ms,
@@ -33,15 +36,17 @@ defmodule BitActor.Consensus.Remote do
     )
   end
 
-  @impl BitActor.Consensus
+  @impl Log
   def status, do: :persistent_term.get(__MODULE__, nobody([]))
 
-  @impl BitActor.Consensus
+  @impl Log
   def hand_over(_timeout_ms), do: :ok
 
   @impl GenServer
   def init(options) do
     voters = Keyword.fetch!(options, :voters)
+    # The module to call at the voters, whatever stands behind it there.
+    :persistent_term.put(@api, Keyword.fetch!(options, :api))
     :persistent_term.put(__MODULE__, nobody(voters))
     send(self(), :refresh)
     {:ok, %{voters: voters}}
@@ -49,7 +54,7 @@ defmodule BitActor.Consensus.Remote do
 
   @impl GenServer
   def handle_info(:refresh, state) do
-    answers = :erpc.multicall(state.voters, BitActor.Consensus, :status, [], @refresh_ms)
+    answers = :erpc.multicall(state.voters, api(), :status, [], @refresh_ms)
     seen = for {:ok, status} <- answers, do: status
 
     fresh =
@@ -86,7 +91,7 @@ defmodule BitActor.Consensus.Remote do
       {:error, :timeout}
     else
       try do
-        :erpc.call(voter, BitActor.Consensus, function, arguments.(left_ms), left_ms)
+        :erpc.call(voter, api(), function, arguments.(left_ms), left_ms)
       catch
         :error, {:erpc, :timeout} -> {:error, :timeout}
         :error, {:erpc, _gone} -> ask(rest, order, deadline, arguments, function)
@@ -97,6 +102,7 @@ defmodule BitActor.Consensus.Remote do
     end
   end
 
+  defp api, do: :persistent_term.get(@api)
   defp up(voters), do: Enum.filter(voters, &(&1 in Node.list()))
 
   defp nobody(voters) do
