@@ -210,12 +210,10 @@ defmodule BitActor.Consensus.Ra do
 
       left_ms ->
         case ask.(id, left_ms) do
-          {:error, reason}
-          when reason in [:noproc, :nodedown, :shutdown, :cluster_change_not_permitted] ->
-            retried(rest, ids, deadline, ask)
-
-          other ->
-            other
+          # Whatever kept this voter from answering, the next may: not started, just stopped,
+          # not connected.
+          {:error, reason} when reason != :timeout -> retried(rest, ids, deadline, ask)
+          answer -> answer
         end
     end
   end
