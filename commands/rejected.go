@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bitactor/cf/workspace"
@@ -61,4 +62,57 @@ func forgetRejected(root *os.Root) error {
 		names = names[1:]
 	}
 	return err
+}
+
+// dropRejected removes the candidates whose diff is about files that all fit, and
+// returns how many. A tree without a state folder has none.
+func dropRejected(t *workspace.Tree, fits func(file string) bool) (int, error) {
+	if t.Kind(workspace.StateName+"/"+rejectedName) != "folder" {
+		return 0, nil
+	}
+	state, err := workspace.StateDir(t)
+	if err != nil {
+		return 0, err
+	}
+	root, err := os.OpenRoot(state)
+	if err != nil {
+		return 0, err
+	}
+	defer root.Close()
+	entries, err := fs.ReadDir(root.FS(), rejectedName)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, e := range entries {
+		dir := filepath.Join(rejectedName, e.Name())
+		diff, err := root.ReadFile(filepath.Join(dir, "change.diff"))
+		if err != nil || !aboutAll(diff, fits) {
+			continue
+		}
+		if err := root.RemoveAll(dir); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// aboutAll tells whether a diff names files, and only such that fit.
+func aboutAll(diff []byte, fits func(string) bool) bool {
+	named := false
+	for line := range strings.Lines(string(diff)) {
+		name, ok := strings.CutPrefix(line, "+++ b/")
+		if !ok {
+			name, ok = strings.CutPrefix(line, "--- a/")
+		}
+		if !ok {
+			continue
+		}
+		name, _, _ = strings.Cut(strings.TrimRight(name, "\r\n"), "\t")
+		if named = true; !fits(name) {
+			return false
+		}
+	}
+	return named
 }

@@ -60,6 +60,7 @@ var verbs = []struct {
 	{"changes", newFixCmd},
 	{"changes", newScaffoldCmd},
 	{"changes", newValidateCmd},
+	{"changes", newFinishCmd},
 	{"changes", newApplyCmd},
 	{"changes", newUndoCmd},
 	{"changes", newReceiptCmd},
