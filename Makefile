@@ -67,8 +67,8 @@ test-packages: # the programs that tests drive, where they are missing
 	@tools/packages.sh
 
 ##@ Measure (figures go to docs/figures.md)
-.PHONY: bench bench-start bench-stream bench-reuse bench-memory bench-commit bench-stage bench-validate bench-syntax bench-engine bench-repomap bench-safe-memory
-bench: bench-start bench-stream bench-reuse bench-memory bench-commit bench-stage bench-validate bench-syntax bench-engine bench-repomap bench-safe-memory ## all figures
+.PHONY: bench bench-start bench-stream bench-reuse bench-memory bench-commit bench-stage bench-validate bench-syntax bench-engine bench-repomap bench-safe-memory bench-otp
+bench: bench-start bench-stream bench-reuse bench-memory bench-commit bench-stage bench-validate bench-syntax bench-engine bench-repomap bench-safe-memory bench-otp ## all figures
 bench-start: build ## start-up of cf against an empty Go program
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md start
 bench-stream: build ## tokens per second and first token against a bare curl
@@ -89,6 +89,8 @@ bench-engine: build ## what the strategy makes of a weak model, and the engine's
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md engine
 bench-repomap: build ## the map of 50,000 files: the first time, after one edit, its memory
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md repomap
+bench-otp: build ## the generated OTP system: calls, batches, memory, NIF against C, lost leaders
+	@ERL_LIBS=$${ERL_LIBS:-$$(tools/ra.sh)} go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md otp
 
 # MODEL is any model of the server that OLLAMA_HOST names; without one a private
 # server runs the small model that a package carries. TASKS and ARMS choose some.

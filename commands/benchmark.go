@@ -11,6 +11,7 @@ import (
 
 	"github.com/bitactor/cf/bench"
 	"github.com/bitactor/cf/bench/corebench"
+	"github.com/bitactor/cf/bench/otpbench"
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/fault"
 	"github.com/spf13/cobra"
@@ -30,6 +31,9 @@ var suites = map[string]suite{
 			o.Rounds, o.Warmup = corebench.QuickRounds, 100*time.Microsecond
 		}
 		return corebench.Run(ctx, o)
+	}},
+	"otp": {"measure the generated OTP system", func(ctx context.Context, quick bool, progress func(done, total int)) (*bench.Report, error) {
+		return otpbench.Run(ctx, otpbench.Options{Quick: quick, Progress: progress})
 	}},
 }
 
@@ -52,12 +56,14 @@ func newBenchmarkCmd(a *App) *cobra.Command {
 	var o benchmarkOptions
 	cmd := &cobra.Command{
 		Use:   "benchmark [SUITE]",
-		Short: "Measure the BitActor core on this machine",
+		Short: "Measure the BitActor core, or the generated OTP system, on this machine",
 		Long: "Each figure stands beside the machine's own limit, measured in the same run, and with the\n" +
 			"conditions without which it means nothing; unfavourable cases are not left out. A figure that\n" +
 			"misses its goal is no error. A machine with other work to do measures that too.\n\n" +
-			"SUITE is core: what a signal costs in the C core, or in Go where cf was built without cgo.",
-		Example:     "  cf benchmark core\n  cf benchmark core --quick\n  cf benchmark core --report=core.html\n  cf benchmark core --json",
+			"SUITE is core: what a signal costs in the C core, or in Go where cf was built without cgo; or\n" +
+			"otp: the project of cf scaffold, rendered into a temporary folder, compiled, tested and put\n" +
+			"under load there: throughput, latency, memory of an actor, NIF against Elixir, lost leaders.",
+		Example:     "  cf benchmark core\n  cf benchmark core --quick\n  cf benchmark otp --report=otp.md\n  cf benchmark core --report=core.html\n  cf benchmark core --json",
 		Args:        cobra.MaximumNArgs(2),
 		Annotations: map[string]string{annotEffect: effectWrite},
 		ValidArgs:   slices.Sorted(maps.Keys(suites)),

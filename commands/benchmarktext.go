@@ -27,6 +27,30 @@ func (m Benchmark) PlainText(width int) string {
 		_ = m.Markdown(&b) // a Builder takes all
 		return b.String()
 	}
+	if len(m.Measures) > 0 {
+		b.WriteString(m.measures(width))
+	} else {
+		b.WriteString(m.tables(width))
+	}
+	for _, line := range append(m.Where(), m.Conditions...) {
+		b.WriteString("- " + line + "\n")
+	}
+	b.WriteString("\n")
+	for _, c := range m.Claims {
+		mark := "yes"
+		if !c.Holds {
+			mark = "no "
+		}
+		fmt.Fprintf(&b, "%s  %s: %s, goal %s; %s\n", mark, c.Figure, c.Measured, c.Goal, c.Conditions)
+	}
+	if m.Quick {
+		b.WriteString("\na quick run: not to be quoted\n")
+	}
+	return b.String()
+}
+
+// measures lays the measured cases beside the machine's limits.
+func (m Benchmark) measures(width int) string {
 	limits := [][]string{{"LIMIT OF THIS MACHINE", "TICKS", "NS"}}
 	rows := [][]string{{"CASE", "TICKS", "NS", "BATCH/SLOTS", "LIMIT", "SHARE"}}
 	isLimit := map[string]bool{}
@@ -50,20 +74,18 @@ func (m Benchmark) PlainText(width int) string {
 		}
 		rows = append(rows, []string{c.Case, ticks, ns, fmt.Sprintf("%d/%d", c.Batch, c.Slots), limit, share})
 	}
-	b.WriteString(view.Table(rows, width) + "\n" + view.Table(limits, width) + "\n")
-	for _, line := range append(m.Where(), m.Conditions...) {
-		b.WriteString("- " + line + "\n")
-	}
-	b.WriteString("\n")
-	for _, c := range m.Claims {
-		mark := "yes"
-		if !c.Holds {
-			mark = "no "
+	return view.Table(rows, width) + "\n" + view.Table(limits, width) + "\n"
+}
+
+// tables lays out the report's own tables, for suites whose rows are no cases.
+func (m Benchmark) tables(width int) string {
+	var b strings.Builder
+	for _, t := range m.Tables {
+		header := make([]string, len(t.Columns))
+		for i, c := range t.Columns {
+			header[i] = strings.ToUpper(c)
 		}
-		fmt.Fprintf(&b, "%s  %s: %s, goal %s; %s\n", mark, c.Figure, c.Measured, c.Goal, c.Conditions)
-	}
-	if m.Quick {
-		b.WriteString("\na quick run: not to be quoted\n")
+		b.WriteString(t.Title + "\n" + view.Table(append([][]string{header}, t.Rows...), width) + "\n")
 	}
 	return b.String()
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,7 +14,12 @@ import (
 // readCore takes the figures from the report that make bench-core has just written:
 // the core is measured by a program of its own, with other libraries linked in.
 func readCore(cf string) ([]figure, error) {
-	text, err := os.ReadFile(filepath.Join(project(cf), "core", "figures.json"))
+	return readClaims(filepath.Join(project(cf), "core", "figures.json"))
+}
+
+// readClaims takes the figures from a report of cf benchmark.
+func readClaims(path string) ([]figure, error) {
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +33,7 @@ func readCore(cf string) ([]figure, error) {
 		return nil, err
 	}
 	if len(report.Claims) == 0 {
-		return nil, errors.New("core/figures.json holds no claims")
+		return nil, fmt.Errorf("%s holds no claims", path)
 	}
 	var figures []figure
 	for _, c := range report.Claims {

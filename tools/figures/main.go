@@ -40,6 +40,7 @@ var suites = map[string]suite{
 	"core":      readCore,
 	"soak-core": soakCore,
 	"fuzz-core": fuzzCore,
+	"otp":       measureOTP,
 }
 
 func main() {
