@@ -236,19 +236,17 @@ func (c *carrying) take(ctx context.Context, result *plan.Result, rec *receipt.R
 // stopped keeps what a plan came to that did not land, and says how to go on.
 func (c *carrying) stopped(err error, result *plan.Result, rec *receipt.Receipt) error {
 	set := result.Rejected
-	if set == nil && result.Trial != nil {
-		set = result.Trial.Set
+	if n := len(result.Outcomes); set == nil && n > 0 && len(result.Outcomes[n-1].Won) == 0 {
+		set = bestOf(result.Outcomes[n-1])
 	}
-	if fault.KindOf(err) == fault.Refused && set != nil {
-		diff, failed := c.diff(set)
-		if failed != nil {
-			return errors.Join(err, failed)
-		}
-		if !c.flags.dryRun && len(diff) > 0 {
-			rec.Rejected = c.kept(err, diff)
-		}
+	if set == nil && result.Trial != nil && fault.KindOf(err) == fault.Refused {
+		set = result.Trial.Set // what else ends a run leaves the steps that are done in the store
 	}
-	if c.flags.dryRun || c.work.Done == 0 {
+	if c.flags.dryRun || fault.KindOf(err) == fault.Usage {
+		return err
+	}
+	rec.Rejected = c.keepSet(set, err)
+	if c.work.Done == 0 {
 		return err
 	}
 	c.Events().Emit(event.Note{Level: "info", Text: fmt.Sprintf(

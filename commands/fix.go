@@ -12,6 +12,7 @@ import (
 	"github.com/bitactor/cf/engine/fix"
 	"github.com/bitactor/cf/engine/receipt"
 	"github.com/bitactor/cf/event"
+	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/workspace"
 )
 
@@ -24,7 +25,8 @@ func newFixCmd(a *App) *cobra.Command {
 			"(imports, unused names, the formatters that the checks ask for), then by the model, which is\n" +
 			"only asked if something is left. A file is kept only if the whole gets better by it: no new\n" +
 			"finding, no newly failing or lost test. All that is kept lands as one change. Tests are not\n" +
-			"changed by the model. It ends with 0 if nothing is left to repair, else with 3.",
+			"changed by the model. It ends with 0 if nothing is left to repair, else with 3, and the best\n" +
+			"that the model came to for a file that is left is kept under .cf/rejected.",
 		Example: "  cf fix\n  cf fix src/queue.go --dry-run\n  cf fix --ai-level high --budget 10m --commit",
 		Args:    cobra.ArbitraryArgs, Annotations: map[string]string{annotEffect: effectAsk},
 		RunE: func(cmd *cobra.Command, args []string) error { return a.fix(cmd, args, flags) },
@@ -100,21 +102,24 @@ func (r *repairing) title(result *fix.Result) string {
 
 // end lands what the mends came to and reports what is left. err is theirs.
 func (r *repairing) end(ctx context.Context, result *fix.Result, rec *receipt.Receipt, err error) error {
-	if ctx.Err() != nil {
-		return err // nothing lands after a signal
+	if ctx.Err() != nil { // nothing lands after a signal
+		r.keepLeft(result, rec, err, true)
+		return err
 	}
 	var set *workspace.Set
 	if result.Trial != nil {
 		set = result.Trial.Set
 		if failed := r.take(ctx, result, rec); failed != nil {
+			r.keepLeft(result, rec, failed, true)
 			return failed
 		}
 	}
 	for _, left := range result.Left {
 		r.Events().Emit(event.Note{Level: "warn", Text: "not repaired: " + left.Text()})
 	}
-	if err != nil {
-		return err // of the model's server
+	if err != nil { // of the model's server
+		r.keepLeft(result, rec, err, false)
+		return err
 	}
 	if !r.flags.dryRun {
 		set = nil // it is in the tree by now
@@ -123,7 +128,30 @@ func (r *repairing) end(ctx context.Context, result *fix.Result, rec *receipt.Re
 	if err != nil {
 		return err
 	}
-	return r.showReport(report, r.flags.allowUnchecked)
+	err = r.showReport(report, r.flags.allowUnchecked)
+	if err != nil {
+		r.keepLeft(result, rec, err, false)
+	}
+	return err
+}
+
+// keepLeft keeps the best that the model came to for each file that it did not
+// repair; with mended also what was mended, where that can't land.
+func (r *repairing) keepLeft(result *fix.Result, rec *receipt.Receipt, err error, mended bool) {
+	if r.flags.dryRun || fault.KindOf(err) == fault.Usage {
+		return
+	}
+	if mended && result.Trial != nil {
+		rec.Rejected = r.keepSet(result.Trial.Set, err)
+	}
+	for _, o := range result.Outcomes {
+		if t := o.Trial(); len(o.Won) > 0 || t != nil && t == result.Trial {
+			continue
+		}
+		if dir := r.keepSet(bestOf(o), err); dir != "" {
+			rec.Rejected = dir
+		}
+	}
 }
 
 // report checks the paths, with a set laid over the tree.

@@ -78,19 +78,36 @@ func (w *writing) keep(out *engine.Outcome, t *land.Trial, err error) string {
 	if w.flags.dryRun || fault.KindOf(err) == fault.Usage {
 		return ""
 	}
-	set := lastSource(out)
 	if t != nil {
-		set = t.Set
+		return w.keepSet(t.Set, err)
 	}
+	return w.keepSet(bestOf(out), err)
+}
+
+// keepSet stores a set that did not land because of err, and returns its folder, ""
+// if there is nothing to store.
+func (l *landing) keepSet(set *workspace.Set, err error) string {
 	if set == nil {
 		return ""
 	}
-	diff, failed := w.diff(set)
-	if failed != nil {
-		w.warn("the best candidate could not be kept: " + failed.Error())
+	diff, failed := l.diff(set)
+	switch {
+	case failed != nil:
+		l.warn("the best candidate could not be kept: " + failed.Error())
+		return ""
+	case len(diff) == 0:
 		return ""
 	}
-	return w.kept(err, diff)
+	return l.kept(err, diff)
+}
+
+// bestOf is the best that a request came to, nil if there is none: what was
+// checked, else the newest that was not.
+func bestOf(out *engine.Outcome) *workspace.Set {
+	if t := out.Trial(); t != nil {
+		return t.Set
+	}
+	return lastSource(out)
 }
 
 // lastSource is the newest candidate that nothing has checked yet.

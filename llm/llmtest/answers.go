@@ -24,34 +24,45 @@ func place(prompt, when string) int {
 	return strings.LastIndex(prompt, when)
 }
 
+// answers hands out the answers of a list.
+type answers struct {
+	list []Answer
+
+	mu    sync.Mutex
+	given map[int]bool
+}
+
+func newAnswers(list []Answer) *answers { return &answers{list: list, given: map[int]bool{}} }
+
+// next returns the answer to a prompt. Where it stays, it is the next prompt's too.
+func (a *answers) next(prompt string, stays bool) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	last, at := -1, -1
+	for i, answer := range a.list {
+		switch found := place(prompt, answer.When); {
+		case found < at, found < 0, found == at && !a.given[last]:
+		default:
+			last, at = i, found
+		}
+	}
+	if last < 0 {
+		return "I have no answer to that."
+	}
+	a.given[last] = a.given[last] || !stays
+	return a.list[last].Text
+}
+
 // Answers is a sound server whose replies a test has written. A prompt is for the
 // answers whose When stands last in it: what it was asked before stands above. Of
 // these the first is given at the first call, the second at the second, and the
 // last one from then on. It is no fault of Faults.
 func Answers(list ...Answer) Fault {
-	var mu sync.Mutex
-	given := map[int]bool{}
-	next := func(prompt string) string {
-		mu.Lock()
-		defer mu.Unlock()
-		last, at := -1, -1
-		for i, a := range list {
-			switch found := place(prompt, a.When); {
-			case found < at, found < 0, found == at && !given[last]:
-			default:
-				last, at = i, found
-			}
-		}
-		if last < 0 {
-			return "I have no answer to that."
-		}
-		given[last] = true
-		return list[last].Text
-	}
+	answers := newAnswers(list)
 	return Fault{
 		Name: "answers", Doc: "answers what the test wrote", Want: Outcome{Codes: ok},
 		serve: func(x *exchange) {
-			text := next(x.prompt)
+			text := answers.next(x.prompt, false)
 			if text == Hang {
 				x.send(x.text("One"))
 				x.hang()

@@ -19,6 +19,9 @@ type Fault struct {
 	// has to estimate.
 	NoVocabulary bool
 
+	// Parameters is the size of the model; 0 means SmolLM2's.
+	Parameters int64
+
 	// Restart lets the provider start the reply over (llm.Request.Restart).
 	Restart bool
 

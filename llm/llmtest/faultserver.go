@@ -1,6 +1,7 @@
 package llmtest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -151,7 +152,7 @@ func (s *FaultServer) sound(x *exchange, body []byte) {
 			x.json(http.StatusNotFound, x.d.refusal("model '"+ask.Model+ask.Name+"' not found"))
 			return
 		}
-		x.json(http.StatusOK, show(ask.Verbose && !s.fault.NoVocabulary))
+		x.json(http.StatusOK, show(ask.Verbose && !s.fault.NoVocabulary, cmp.Or(s.fault.Parameters, 134515008)))
 	case "/v1/models":
 		x.json(http.StatusOK, `{"object":"list","data":[`+v1Model+`]}`)
 	case "/v1/models/" + FaultModel:
@@ -165,9 +166,9 @@ const v1Model = `{"id":"` + FaultModel + `","object":"model","created":179545325
 
 // show is a reply of /api/show shaped as Ollama 0.17.4 gives it for SmolLM2,
 // with a vocabulary of single bytes.
-func show(verbose bool) string {
+func show(verbose bool, parameters int64) string {
 	info := map[string]any{
-		"general.architecture": "llama", "general.parameter_count": 134515008, "llama.block_count": 30,
+		"general.architecture": "llama", "general.parameter_count": parameters, "llama.block_count": 30,
 		"llama.context_length": FaultContext, "llama.embedding_length": 576, "llama.attention.head_count": 9,
 		"llama.attention.head_count_kv": 3, "llama.vocab_size": 259, "tokenizer.ggml.model": "gpt2",
 		"tokenizer.ggml.pre": "smollm", "tokenizer.ggml.add_bos_token": false, "tokenizer.ggml.bos_token_id": 1,
