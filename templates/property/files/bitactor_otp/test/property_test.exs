@@ -94,7 +94,7 @@ defmodule BitActor.PropertyTest do
 
   describe "state" do
     test "a snapshot anywhere and the log after it give the state back" do
-      Property.check({:tuple, [{:list, item(), 60}, {:int, 0, 60}]}, [runs: 200], fn {items, at} ->
+      Property.check({:tuple, [{:list, item(), 60}, {:int, 0, 60}]}, [runs: 100], fn {items, at} ->
         {before, later} = Enum.split(items, at)
         start = State.replay(State.new(Worker.Tally, :key), before)
         {:ok, restored} = State.restore(Worker.Tally, State.snapshot(start))
@@ -103,7 +103,7 @@ defmodule BitActor.PropertyTest do
     end
 
     test "an idempotency key is applied once, whatever comes between" do
-      Property.check({:list, item(), 60}, [runs: 200], fn items ->
+      Property.check({:list, item(), 60}, [runs: 100], fn items ->
         {state, _replies} =
           Enum.reduce(items, {State.new(Worker.Tally, :key), %{}}, fn {signal, key},
                                                                       {state, replies} ->
@@ -239,7 +239,7 @@ defmodule BitActor.PropertyTest do
       list = {:list, leaf, 5}
       object = {:map, {:list, {:tuple, [text, {:one_of, [leaf, list]}]}, 5}, &Map.new/1}
 
-      Property.check({:one_of, [leaf, list, object]}, [runs: 300], fn term ->
+      Property.check({:one_of, [leaf, list, object]}, [runs: 100], fn term ->
         encoded = IO.iodata_to_binary(json.encode!(term))
         not String.contains?(encoded, "\n") and json.decode(encoded) == {:ok, term}
       end)

@@ -253,7 +253,6 @@ defmodule BitActorTest do
     end
 
     defp listener, do: BitActor.HTTP
-    defp route?(path), do: Enum.any?(Catalogue.routes(), &match?({"GET", ^path, _}, &1))
 
     describe "over HTTP" do
       test "what is no route is not found" do
@@ -262,7 +261,7 @@ defmodule BitActorTest do
 
       if Enum.any?(Catalogue.routes(), &match?({"GET", "/livez", _}, &1)) do
         test "the node is alive and ready, and every check answers within a second" do
-          for path <- ["/livez", "/readyz", "/startupz"], route?(path) do
+          for path <- ["/startupz", "/livez", "/readyz"] do
             await(fn -> match?({200, _body}, get(path)) end)
           end
 
@@ -289,7 +288,8 @@ defmodule BitActorTest do
 
           {200, text} = get("/metrics")
 
-          for module <- Catalogue.metric_sources(), metric <- module.metrics() do
+          # one with labels has no line before its first value
+          for module <- Catalogue.metric_sources(), %{labels: []} = metric <- module.metrics() do
             assert text =~ "# HELP #{metric.name} ", metric.name
             assert text =~ "# TYPE #{metric.name} #{metric.type}\n", metric.name
           end

@@ -50,15 +50,33 @@ defmodule BitActor.Property do
   """
   @spec check(generator, keyword, (term -> boolean)) :: :ok
   def check(generator, options \\ [], holds?) do
-    holds_raw? = fn raw -> holds?.(value(generator, raw)) == true end
+    holds_raw? = fn raw -> holds?(generator, raw, holds?) end
 
     for raw <- Keyword.get(options, :regressions, []), not holds_raw?.(raw) do
-      flunk("does not hold for the kept value #{show(raw)}")
+      flunk("does not hold for the kept value #{show(raw)}#{raised()}")
     end
 
     case run(engine(), generator, holds_raw?, Keyword.get(options, :runs, 100)) do
-      :ok -> :ok
-      {:failed, raw} -> flunk("does not hold for #{show(raw)} (#{engine()}, seed #{seed()})")
+      :ok ->
+        :ok
+
+      {:failed, raw} ->
+        flunk("does not hold for #{show(raw)} (#{engine()}, seed #{seed()})#{raised()}")
+    end
+  end
+
+  # What a property raises is a failure like any other: it is shrunk, and shown in the end.
+  defp holds?(generator, raw, holds?) do
+    Process.delete(:raised)
+    holds?.(value(generator, raw)) == true
+  rescue
+    error -> Process.put(:raised, Exception.format(:error, error, __STACKTRACE__)) && false
+  end
+
+  defp raised do
+    case Process.get(:raised) do
+      nil -> ""
+      text -> "\n" <> text
     end
   end
 
