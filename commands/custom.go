@@ -21,6 +21,7 @@ import (
 type customOptions struct {
 	engineFlags
 	goOn bool // --continue
+	from string
 }
 
 func newCustomCmd(a *App) *cobra.Command {
@@ -33,7 +34,10 @@ func newCustomCmd(a *App) *cobra.Command {
 			"model is asked for a plan, of which only steps that fit the project count; a PATH that is a\n" +
 			"folder is where it has to stay. Each step is written on top of those before it, and the\n" +
 			"whole is checked and lands as one change or not at all. Steps that are done are kept: when\n" +
-			"one fails, or you press Ctrl-C, cf custom --continue goes on. TASK - is standard input.",
+			"one fails, or you press Ctrl-C, cf custom --continue goes on. TASK - is standard input.\n\n" +
+			"In a project of building blocks a TASK without a PATH takes the blocks that answer it (cf\n" +
+			"scaffold search TASK says which), as one change and without a model; an assessment is their\n" +
+			"checks. The words that no block answers are named: --from model asks the model.",
 		Example: "  cf custom \"count rejected requests\" limit/limit.go limit/stats.go\n" +
 			"  cf custom \"add Reset\" limit/limit.go#Limiter limit/limit_test.go --dry-run\n" +
 			"  cf custom \"describe the settings\" docs --ai-level high --budget 10m\n" +
@@ -44,7 +48,9 @@ func newCustomCmd(a *App) *cobra.Command {
 	}
 	cmd.Flags().SortFlags = false
 	cmd.Flags().BoolVar(&o.goOn, "continue", false, "go on with the latest task that is not finished")
+	cmd.Flags().StringVar(&o.from, "from", fromAuto, "where building blocks answer: auto, template or model")
 	o.add(cmd, a)
+	_ = cmd.RegisterFlagCompletionFunc("from", cobra.FixedCompletions(froms, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
 	return cmd
 }
 
@@ -64,7 +70,7 @@ func customArgs(o *customOptions) cobra.PositionalArgs {
 }
 
 func (a *App) custom(cmd *cobra.Command, args []string, o customOptions) (err error) {
-	if err := o.check(cmd); err != nil {
+	if err := errors.Join(o.check(cmd), checkFrom(cmd, o.from)); err != nil {
 		return err
 	}
 	task := ""
@@ -90,6 +96,11 @@ func (a *App) custom(cmd *cobra.Command, args []string, o customOptions) (err er
 			return err
 		}
 		return c.carryOut(cmd.Context())
+	}
+	if len(args) == 1 && o.from != fromModel {
+		if done, err := l.fromBlocks(cmd.Context(), task, o.from); done || err != nil {
+			return err
+		}
 	}
 	targets := make([]plan.Target, len(args)-1)
 	for i, arg := range args[1:] {

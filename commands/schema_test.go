@@ -65,6 +65,7 @@ var published = []struct {
 	{ReceiptList{}, "cf receipt list"},
 	{ScaffoldList{}, "cf scaffold list, cf scaffold search"},
 	{ScaffoldBlock{}, "cf scaffold show"},
+	{Assessment{}, "cf custom, for an assessment: which blocks are there and which are not; then come the checks"},
 	{ScaffoldPlan{}, "what applying blocks does to each file, before it lands; cf scaffold check: how each file stands"},
 	{Trust{}, "cf trust: what a repository's checks would run, and whether they may"},
 	{TrustList{}, "cf trust --list"},

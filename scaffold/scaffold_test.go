@@ -204,6 +204,10 @@ func TestSearch(t *testing.T) {
 			t.Errorf("%q finds %q, want %q", request, got, want)
 		}
 	}
+	request := "an actor process with quantum replay of state"
+	if got := Beyond(request, c.Asked(request)); !slices.Equal(got, []string{"quantum"}) {
+		t.Errorf("beyond the blocks: %q", got)
+	}
 	if hits := c.Asked("worker"); len(hits) > 0 {
 		t.Errorf("one word is enough: %v", hits)
 	}
