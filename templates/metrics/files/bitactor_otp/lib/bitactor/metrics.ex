@@ -116,6 +116,26 @@ defmodule BitActor.Metrics do
     Enum.sort_by(families ++ answers, fn {definition, _} -> definition.name end)
   end
 
+  @doc """
+  The sum of all series of a counter or gauge, as of now; nil where there is none of that
+  name, or its reading fails. It runs in the caller's process.
+  """
+  @spec total(String.t()) :: number() | nil
+  def total(name) do
+    case :persistent_term.get(__MODULE__, %{}) do
+      %{^name => %{definition: %{read: nil, type: type}} = metric} when type != :histogram ->
+        sum_samples(Series.read(metric))
+
+      %{^name => %{definition: %{read: {_, _, _}} = definition}} ->
+        with {:ok, samples} <- read(definition), do: sum_samples(samples), else: (_ -> nil)
+
+      _ ->
+        nil
+    end
+  end
+
+  defp sum_samples(samples), do: samples |> Enum.map(&elem(&1, 1)) |> Enum.sum()
+
   # One process for each read, all at once: the slowest decides, and none can hang the scrape.
   defp read_all(metrics) do
     readers =

@@ -129,6 +129,17 @@ defmodule BitActor.MetricsTest do
     assert definition.type == :histogram
   end
 
+  test "the total of all series" do
+    start([Source, Metrics])
+    Telemetry.execute(Source.event(), %{count: 2, ms: 1}, %{result: :ok})
+    Telemetry.execute(Source.event(), %{count: 3, ms: 1}, %{result: :error})
+    assert Metrics.total("bitactor_t_total") == 5
+    assert Metrics.total("bitactor_t_read") == 3.5
+
+    for name <- ~w(raises text seconds absent),
+        do: assert(Metrics.total("bitactor_t_#{name}") == nil)
+  end
+
   test "a read that fails costs only itself, and is counted" do
     start([Source, Metrics])
     first = text()
