@@ -56,6 +56,29 @@ defmodule BitActor.DurableTest do
     assert {:ok, _, []} = Log.open(path)
   end
 
+  test "what is left of an append that failed is rolled back", %{path: path} do
+    {:ok, log, []} = Log.open(path)
+    {:ok, log} = Log.append(log, ["one"])
+    # The record as a whole, but the fsync failed: the log does not count it.
+    {:ok, _} = Log.append(log, ["two"])
+    assert :ok = Log.rollback(log)
+    assert {:ok, ["one"]} = Log.read(path)
+    assert {:ok, _} = Log.append(log, ["three"])
+    assert {:ok, ["one", "three"]} = Log.read(path)
+  end
+
+  test "all records are replaced at once", %{path: path} do
+    {:ok, log, []} = Log.open(path)
+    {:ok, log} = Log.append(log, ["one", "two"])
+    # As a crash in the middle of it would leave it.
+    File.write!(path <> ".new", "half")
+    assert {:ok, log} = Log.replace(log, ["three"])
+    assert {:ok, log} = Log.append(log, ["four"])
+    assert {:error, :too_large} = Log.replace(log, [:binary.copy("x", 16 * 1024 * 1024 + 1)])
+    :ok = Log.close(log)
+    assert {:ok, ["three", "four"]} = Log.read(path)
+  end
+
   test "a file of something else is refused and left alone", %{path: path} do
     for content <- ["x", "something else entirely"] do
       File.write!(path, content)

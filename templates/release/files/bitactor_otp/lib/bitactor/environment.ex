@@ -55,6 +55,8 @@ defmodule BitActor.Environment do
      "File of hashed tokens with their roles. Not set: the admin API refuses everybody."},
     {"BITACTOR_ENCRYPTION_KEY_FILE", :encryption_key_file, nil, :file,
      "File with the keys for encryption at rest. Not set: data is stored as it is."},
+    {"BITACTOR_WORKER_DURABILITY", :worker_durability, "memory", {:one_of, ~w(memory disk)},
+     "disk: workers' state survives the node, at an fsync for each signal; memory: only the worker."},
     {"BITACTOR_LOG_LEVEL", nil, "info", {:one_of, ~w(debug info notice warning error)},
      "Least important level that is logged."}
   ]

@@ -33,7 +33,8 @@ defmodule BitActor.EnvironmentTest do
              tls_dir: nil,
              otlp_endpoint: nil,
              admin_tokens_file: nil,
-             encryption_key_file: nil
+             encryption_key_file: nil,
+             worker_durability: :memory
            }
   end
 
@@ -52,6 +53,7 @@ defmodule BitActor.EnvironmentTest do
         "BITACTOR_OTLP_ENDPOINT" => "http://collector:4318",
         "BITACTOR_ADMIN_TOKENS_FILE" => Path.join(folder, "tokens"),
         "BITACTOR_ENCRYPTION_KEY_FILE" => Path.join(folder, "keys"),
+        "BITACTOR_WORKER_DURABILITY" => "disk",
         "BITACTOR_LOG_LEVEL" => "warning"
       })
 
@@ -59,6 +61,7 @@ defmodule BitActor.EnvironmentTest do
     assert {:ok, config, :warning} = Environment.read(env)
     assert config[:node] == :"g@10.0.0.9"
     assert config[:role] == :gateway
+    assert config[:worker_durability] == :disk
     assert config[:voters] == [:"a@h1.example", :"a@h2.example", :"a@h3.example"]
     assert config[:members] == config[:voters]
     assert config[:peers] == [:"a@h1.example"]
@@ -94,6 +97,7 @@ defmodule BitActor.EnvironmentTest do
     {"BITACTOR_OTLP_ENDPOINT", ["collector:4318", "ftp://h", "http://user:pw@h"]},
     {"BITACTOR_ADMIN_TOKENS_FILE", ["relative", "/nonexistent/tokens", "/"]},
     {"BITACTOR_ENCRYPTION_KEY_FILE", ["relative", "/nonexistent/keys", "/"]},
+    {"BITACTOR_WORKER_DURABILITY", ["tape"]},
     {"BITACTOR_LOG_LEVEL", ["loud", "INFO"]}
   ]
 

@@ -122,6 +122,7 @@ defmodule BitActor.ReleaseTest do
     {"BITACTOR_OTLP_ENDPOINT", @canary},
     {"BITACTOR_ADMIN_TOKENS_FILE", "/nonexistent/#{@canary}"},
     {"BITACTOR_ENCRYPTION_KEY_FILE", "/nonexistent/#{@canary}"},
+    {"BITACTOR_WORKER_DURABILITY", @canary},
     {"BITACTOR_LOG_LEVEL", @canary}
   ]
 
@@ -280,8 +281,7 @@ defmodule BitActor.ReleaseTest do
     env = for {name, value} <- env, do: "#{name}=#{value}"
     line = ["env", "-i"] ++ env ++ [bin | args]
 
-    line =
-      if root?(), do: ["setpriv" | @as_other] ++ line, else: line
+    line = if root?(), do: ["setpriv" | @as_other] ++ line, else: line
 
     {System.find_executable(hd(line)), tl(line)}
   end

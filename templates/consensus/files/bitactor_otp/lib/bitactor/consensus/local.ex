@@ -103,12 +103,23 @@ defmodule BitActor.Consensus.Local do
         {:noreply, if(:snapshot in effects, do: snapshot(state), else: state)}
 
       {:error, reason} ->
-        # What is on the disk is not known: start anew and read it.
-        {:stop, {:consensus_log, state.folder, reason}, state}
+        failed(state, reason)
     end
   end
 
   def handle_info(_message, state), do: {:noreply, state}
+
+  # A full disk: those who wait learn that nothing was written, once that is made sure of.
+  defp failed(state, reason) do
+    case Durable.Log.rollback(state.log) do
+      :ok ->
+        for {from, _} <- state.waiting, do: GenServer.reply(from, {:error, reason})
+        {:noreply, %{state | waiting: []}}
+
+      {:error, _} ->
+        {:stop, {:consensus_log, state.folder, reason}, state}
+    end
+  end
 
   defp commit({{from, envelope}, index}, {state, before}) do
     {machine, reply, effects} = Machine.apply(index, envelope, state.machine)

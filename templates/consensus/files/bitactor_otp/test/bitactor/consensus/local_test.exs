@@ -36,6 +36,7 @@ defmodule BitActor.Consensus.LocalTest do
     assert MapSet.size(found) <= MapSet.size(acknowledged) + 4 * 10
   end
 
+  @tag :slow
   test "a snapshot empties the log, and what came after it is replayed", %{folder: folder} do
     server = start(folder)
     fill(server, 4_199)
@@ -49,6 +50,7 @@ defmodule BitActor.Consensus.LocalTest do
     assert {:ok, 4_200} = GenServer.call(server, :status)
   end
 
+  @tag :slow
   test "a crash between the snapshot and emptying the log applies nothing twice", context do
     %{folder: folder} = context
     server = start(folder)

@@ -50,7 +50,7 @@ defmodule BitActor.Durable.Log do
 
   @doc """
   Appends records of at most 16 MiB each and returns when all are on the disk. After an error
-  the log must be opened anew: what is on the disk is not known.
+  what is on the disk is not known: `rollback/1`, or open the log anew.
   """
   @spec append(t, [binary]) :: {:ok, t} | {:error, File.posix() | :too_large}
   def append(%__MODULE__{} = log, records) do
@@ -65,6 +65,30 @@ defmodule BitActor.Durable.Log do
     end
   end
 
+  @doc """
+  Replaces all records at once: after a crash the log holds the old ones or the new, whole. The
+  log that was given is closed.
+  """
+  @spec replace(t, [binary]) :: {:ok, t} | {:error, File.posix() | :too_large}
+  def replace(%__MODULE__{} = log, records) do
+    fresh_path = log.path <> ".new"
+
+    with :ok <- removed(fresh_path),
+         {:ok, fresh, []} <- open(fresh_path),
+         {:ok, fresh} <- append(fresh, records),
+         :ok <- File.rename(fresh_path, log.path),
+         :ok <- BitActor.Durable.sync_folder(Path.dirname(log.path)) do
+      _ = close(log)
+      {:ok, %{fresh | path: log.path}}
+    end
+  end
+
+  @doc "Makes sure that nothing of an `append/2` that failed is left, durably."
+  @spec rollback(t) :: :ok | {:error, File.posix()}
+  def rollback(log) do
+    with {:ok, _log} <- ready(log), do: :ok
+  end
+
   @doc "Empties the log, durably."
   @spec clear(t) :: {:ok, t} | {:error, File.posix()}
   def clear(log), do: ready(%{log | bytes: byte_size(@header)})
@@ -72,6 +96,14 @@ defmodule BitActor.Durable.Log do
   @doc "Closes the file."
   @spec close(t) :: :ok | {:error, File.posix()}
   def close(log), do: :file.close(log.file)
+
+  # What a crash in the middle of replace/2 left.
+  defp removed(path) do
+    case File.rm(path) do
+      {:error, :enoent} -> :ok
+      other -> other
+    end
+  end
 
   # Cuts the file at log.bytes, with a header, durably.
   defp ready(log) do
