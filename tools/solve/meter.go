@@ -94,6 +94,8 @@ func (w *watched) Read(p []byte) (int, error) {
 		w.line(line)
 	}
 	if err != nil {
+		w.line(w.rest) // a reply in one piece may end without a newline
+		w.rest = nil
 		w.end() // a reply that broke off
 	}
 	return n, err

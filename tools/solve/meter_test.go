@@ -17,7 +17,7 @@ func TestMeterCounts(t *testing.T) {
 		fmt.Fprintln(w, `{"message":{"content":"a"}}`)
 		fmt.Fprintln(w, `{"message":{"content":"b"}}`)
 		if r.Header.Get("Accept-Language") == "" {
-			fmt.Fprintln(w, `{"message":{"content":""},"done":true,"prompt_eval_count":7,"eval_count":3}`)
+			fmt.Fprint(w, `{"message":{"content":""},"done":true,"prompt_eval_count":7,"eval_count":3}`)
 		}
 	}))
 	defer server.Close()
