@@ -167,6 +167,13 @@ type Dependent interface {
 	Depends(t Target) []string
 }
 
+// Adopter is a Checker whose projects have files outside of their folders, such as
+// tests beside it. Adopts returns the folders of these files, relative to the root:
+// what lies there and in no project of its own belongs to the project.
+type Adopter interface {
+	Adopts(s *workspace.Stage, project string) []string
+}
+
 // Formatter is a Checker that can write a file in the form that it asks for.
 type Formatter interface {
 	// Formats tells whether a finding of this checker is about the form alone.

@@ -50,7 +50,7 @@ func choose(ctx context.Context, r *Request) (*selection, error) {
 		return nil, err
 	}
 	s := &selection{unlisted: unlisted}
-	finder := projects{stage: r.Stage, known: map[string]bool{}}
+	finder := projects{stage: r.Stage, known: map[string]bool{}, adopted: map[string]map[string]string{}}
 	byKey := map[[2]string]*job{}
 	at := func(i int, project string, whole bool) *job {
 		key := [2]string{r.Checkers[i].Name(), project}
@@ -70,7 +70,11 @@ func choose(ctx context.Context, r *Request) (*selection, error) {
 	for _, f := range files {
 		matched := matching(r, f)
 		for _, i := range matched {
-			j := at(i, finder.nearest(path.Dir(f.Path), r.Checkers[i].Markers()), false)
+			project, err := finder.of(ctx, f.Path, r.Checkers[i])
+			if err != nil {
+				return nil, err
+			}
+			j := at(i, project, false)
 			j.files = append(j.files, f.Path)
 			if r.touches(f.Path) {
 				j.changed = append(j.changed, f.Path)
@@ -152,8 +156,52 @@ func deletes(s *workspace.Stage, p string) bool {
 
 // projects finds the nearest project of a folder.
 type projects struct {
-	stage *workspace.Stage
-	known map[string]bool // path of a marker -> whether it is there
+	stage   *workspace.Stage
+	known   map[string]bool              // path of a marker -> whether it is there
+	adopted map[string]map[string]string // checker's name -> folder -> the project that has it
+}
+
+// of returns the project of a file: the nearest, else one that adopts its folder,
+// else ".".
+func (p projects) of(ctx context.Context, file string, c Checker) (string, error) {
+	nearest := p.nearest(path.Dir(file), c.Markers())
+	a, ok := c.(Adopter)
+	if !ok || nearest != "." || slices.ContainsFunc(c.Markers(), p.has) {
+		return nearest, nil
+	}
+	if p.adopted[c.Name()] == nil {
+		if err := p.adopt(ctx, c, a); err != nil {
+			return "", err
+		}
+	}
+	for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
+		if project, ok := p.adopted[c.Name()][dir]; ok {
+			return project, nil
+		}
+	}
+	return nearest, nil
+}
+
+// adopt asks all projects of a checker for the folders that they have elsewhere. Of
+// two that have the same one, the first by name gets it.
+func (p projects) adopt(ctx context.Context, c Checker, a Adopter) error {
+	l, err := p.stage.List(ctx, workspace.ListOptions{})
+	if err != nil {
+		return err
+	}
+	folders := map[string]string{}
+	for _, f := range l.Files {
+		if !slices.Contains(c.Markers(), path.Base(f.Path)) {
+			continue
+		}
+		for _, dir := range a.Adopts(p.stage, path.Dir(f.Path)) {
+			if _, taken := folders[dir]; !taken {
+				folders[dir] = path.Dir(f.Path)
+			}
+		}
+	}
+	p.adopted[c.Name()] = folders
+	return nil
 }
 
 // nearest returns the nearest folder at or above dir that holds one of the

@@ -17,7 +17,6 @@ package beam
 
 import (
 	"embed"
-	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -78,12 +77,14 @@ func onlyTests(changed []string, isTest func(string) bool) bool {
 	return len(changed) > 0
 }
 
-// below returns file relative to the folder dir, both relative to the root.
+// below returns file relative to the folder dir, both relative to the root; it may
+// lie beside that.
 func below(dir, file string) string {
-	if dir == "." {
+	rel, err := filepath.Rel(filepath.FromSlash(dir), filepath.FromSlash(file))
+	if err != nil { // both are relative: it can't be
 		return file
 	}
-	return strings.TrimPrefix(file, path.Clean(dir)+"/")
+	return filepath.ToSlash(rel)
 }
 
 // finished tells whether a report has its last record.

@@ -16,6 +16,7 @@ import (
 	"github.com/bitactor/cf/check/tool"
 	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/process"
+	"github.com/bitactor/cf/workspace"
 	"github.com/bitactor/cf/workspace/sandbox"
 )
 
@@ -39,20 +40,23 @@ func (*elixir) Markers() []string { return []string{"mix.exs"} }
 // outside are the folders that a mix.exs names beside its own, such as C sources.
 var outside = lazyregexp.New(`"(\.\./[^"\s]+)"`)
 
-// Depends is check.Dependent: what a project builds or tests of other folders.
-func (*elixir) Depends(t check.Target) []string {
-	text, err := t.Stage.Read(path.Join(t.Project, "mix.exs"))
+// Adopts is check.Adopter: the folders that a project builds or tests beside its own.
+func (*elixir) Adopts(s *workspace.Stage, project string) []string {
+	text, err := s.Read(path.Join(project, "mix.exs"))
 	if err != nil { // lone files
 		return nil
 	}
 	var folders []string
 	for _, m := range outside.FindAllStringSubmatch(string(text), -1) {
-		if dir := path.Join(t.Project, m[1]); dir != "." && !strings.HasPrefix(dir, "..") {
+		if dir := path.Join(project, m[1]); dir != "." && !strings.HasPrefix(dir, "..") {
 			folders = append(folders, dir)
 		}
 	}
 	return folders
 }
+
+// Depends is check.Dependent.
+func (e *elixir) Depends(t check.Target) []string { return e.Adopts(t.Stage, t.Project) }
 
 func (*elixir) Tools() []check.Tool {
 	return []check.Tool{

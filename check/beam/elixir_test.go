@@ -126,6 +126,46 @@ func TestElixirInAnUmbrella(t *testing.T) {
 	}
 }
 
+// TestElixirTestsBesideTheProject: what mix.exs names outside of its folder is checked
+// with the project, which alone has the modules that the tests use.
+func TestElixirTestsBesideTheProject(t *testing.T) {
+	needElixir(t)
+	files := map[string]string{
+		"test/load/test_helper.exs": "ExUnit.start()\n",
+		"test/load/load_test.exs":   strings.Replace(shop["test/shop_test.exs"], "ShopTest", "LoadTest", 1),
+		"test/other/lone.exs":       "x = 1\nIO.inspect(x)\n",
+	}
+	for name, text := range shop {
+		files["shop/"+name] = strings.Replace(text, `"0.1.0"`, `"0.1.0", test_paths: ["test", "../test/load"]`, 1)
+	}
+	report, err := check.Run(t.Context(), check.Request{
+		Stage: checktest.Stage(t, files), Paths: []string{"test"}, Checkers: []check.Checker{NewElixir()}, Tests: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]string{}
+	var passed []string
+	for _, p := range report.Parts {
+		got[p.Project] = p.Files
+		for _, test := range p.Tests {
+			if test.State == check.Passed {
+				passed = append(passed, test.File+" "+test.Name)
+			}
+		}
+		if len(p.Diagnostics) > 0 {
+			t.Errorf("%s: %+v", p.Project, p.Diagnostics)
+		}
+	}
+	want := map[string][]string{"shop": {"test/load/load_test.exs", "test/load/test_helper.exs"}, ".": {"test/other/lone.exs"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"test/load/load_test.exs LoadTest: test sums", "shop/test/shop_test.exs ShopTest: test sums"}, passed); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestElixirCompilesAnew shows why: the second content has the size of the
 // first and, as a staged file may, an older time than what was built.
 func TestElixirCompilesAnew(t *testing.T) {
