@@ -42,3 +42,25 @@ func TestEveryVerbOfTheGuideHasACheck(t *testing.T) {
 		}
 	}
 }
+
+// TestCustomWithoutAChange: it counts only with the evidence that it was done before.
+func TestCustomWithoutAChange(t *testing.T) {
+	const clean = "clean: 0 diagnostics, 9 tests passed; 14 files checked; isolation: bubblewrap; 0.1 s, of which cf 9 ms\n"
+	for name, tt := range map[string]struct {
+		stdout string
+		code   int
+		ok     bool
+	}{
+		"nothing said":        {"", 0, false},
+		"checked alone":       {clean, 0, false},
+		"there and unchecked": {"15 files as the blocks have them\n", 0, false},
+		"there and checked":   {"15 files as the blocks have them\n\n" + clean, 0, true},
+		"findings":            {"15 files as the blocks have them\n\n" + clean, 3, false},
+		"no file checked":     {"15 files as the blocks have them\n\nclean: 0 diagnostics; 0 files checked\n", 0, false},
+	} {
+		err := checkCustom(&result{args: []string{"custom", "add metrics"}, stdout: tt.stdout, code: tt.code})
+		if (err == nil) != tt.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
