@@ -3,7 +3,7 @@ package deploytest
 import (
 	"encoding/json"
 	"fmt"
-	"path"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -60,7 +60,7 @@ func (p project) alerts(t *testing.T) []string {
 // that the block needs.
 func TestPromtool(t *testing.T) {
 	need(t, "promtool", "prometheus")
-	for _, p := range []project{whole(t), render(t, scaffold.ProfileOTP, "monitoring"), render(t, scaffold.ProfileOTP, "scaling", "security")} {
+	for _, p := range []project{whole(t), render(t, scaffold.ProfileOTP, "monitoring"), render(t, scaffold.ProfileOTP, "scaling")} {
 		config := "monitoring/prometheus/prometheus.yml"
 		// Debian's promtool is built without discovery in Kubernetes.
 		p[config] = regexp.MustCompile(`(?s)    kubernetes_sd_configs:.*?(    relabel_configs:)`).ReplaceAllString(p[config], "    static_configs: [{targets: [a]}]\n$1")
@@ -128,37 +128,31 @@ func TestAlertsSayWhatToDo(t *testing.T) {
 }
 
 var (
-	metricName = regexp.MustCompile(`name: "(bitactor_[a-z0-9_]+)"`)
 	metricWord = regexp.MustCompile(`\bbitactor[a-z0-9_:]*`)
 	scrapeOnly = regexp.MustCompile(`_(bucket|sum|count)$`)
 )
-
-// served returns the metrics that the modules of p define, by name.
-func (p project) served() map[string]bool {
-	names := map[string]bool{}
-	for name, text := range p {
-		if path.Ext(name) == ".ex" {
-			for _, m := range metricName.FindAllStringSubmatch(text, -1) {
-				names[m[1]] = true
-			}
-		}
-	}
-	return names
-}
 
 // TestEveryMetricIsServed wants each metric that a rule, a dashboard or the adapter
 // names to be one that a block serves or a rule records; and, for projects with
 // few blocks, that the blocks present suffice.
 func TestEveryMetricIsServed(t *testing.T) {
-	for _, p := range []project{whole(t), render(t, scaffold.ProfileOTP, "monitoring"), render(t, scaffold.ProfileOTP, "scaling"), render(t, scaffold.ProfileOTP, "monitoring", "consensus")} {
-		served := p.served()
+	f := whatIs(t)
+	for _, ids := range [][]string{catalogue(t).All(scaffold.ProfileOTP), {"monitoring"}, {"scaling"}, {"monitoring", "consensus"}, {"monitoring", "memory", "worker"}} {
+		closure, err := catalogue(t).Closure(ids...)
+		must(t, err)
+		served := map[string]string{}
+		for _, id := range closure {
+			maps.Copy(served, f.metrics[id])
+		}
+		p := render(t, scaffold.ProfileOTP, ids...)
 		for _, r := range p.rules(t) {
-			served[r.Record] = true
+			served[r.Record] = "record"
 		}
 		for where, expr := range p.expressions(t) {
 			for _, name := range metricWord.FindAllString(expr, -1) {
-				if !served[name] && !served[scrapeOnly.ReplaceAllString(name, "")] {
-					t.Errorf("%s: nothing serves %s", where, name)
+				base := scrapeOnly.ReplaceAllString(name, "")
+				if served[name] == "" && served[base] != "histogram" || served[name] == "histogram" {
+					t.Errorf("%s: nothing in %v serves %s", where, ids, name)
 				}
 			}
 		}
@@ -233,7 +227,7 @@ func readDashboard(t *testing.T, text string) dashboard {
 // repository), which can't be built as a module.
 func TestDashboards(t *testing.T) {
 	uids := map[string]bool{}
-	for _, ids := range [][]string{catalogue(t).All(scaffold.ProfileOTP), {"monitoring"}, {"monitoring", "security"}} {
+	for _, ids := range [][]string{catalogue(t).All(scaffold.ProfileOTP), {"monitoring"}, {"monitoring", "memory"}} {
 		p := render(t, scaffold.ProfileOTP, ids...)
 		clear(uids)
 		for _, name := range p.names(dashboards) {

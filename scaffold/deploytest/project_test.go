@@ -26,7 +26,7 @@ import (
 )
 
 // deployBlocks are the blocks whose files are looked at here.
-var deployBlocks = []string{"ci", "docker", "kubernetes", "monitoring", "scaling"}
+var deployBlocks = []string{"architecture", "ci", "deployment", "docker", "kubernetes", "monitoring", "operations", "runbook", "scaling"}
 
 // project is a rendered project: paths and texts.
 type project map[string]string
