@@ -92,7 +92,8 @@ fill_idle() {
 
 smoke_idle() {
   say "smoke test of $idle"
-  k port-forward "service/bitactor-gateway-$idle" "$smoke_port:9568" >/dev/null &
+  # Not through k: the process of a function in the background is not kubectl's.
+  kubectl --namespace bitactor port-forward "service/bitactor-gateway-$idle" "$smoke_port:9568" >/dev/null &
   forward=$!
   ci/smoke.sh "http://127.0.0.1:$smoke_port"
   stop_forward
