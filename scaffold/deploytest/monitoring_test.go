@@ -60,7 +60,7 @@ func (p project) alerts(t *testing.T) []string {
 // that the block needs.
 func TestPromtool(t *testing.T) {
 	need(t, "promtool", "prometheus")
-	for _, p := range []project{whole(t), render(t, scaffold.ProfileOTP, "monitoring"), render(t, scaffold.ProfileOTP, "scaling")} {
+	for _, p := range []project{whole(t), render(t, scaffold.ProfileOTP, "monitoring")} {
 		config := "monitoring/prometheus/prometheus.yml"
 		// Debian's promtool is built without discovery in Kubernetes.
 		p[config] = regexp.MustCompile(`(?s)    kubernetes_sd_configs:.*?(    relabel_configs:)`).ReplaceAllString(p[config], "    static_configs: [{targets: [a]}]\n$1")
