@@ -22,9 +22,10 @@ defmodule BitActor do
 
   require Logger
 
-  @phase {__MODULE__, :phase}
-  @hooks {__MODULE__, :hooks}
-  @nif {__MODULE__, :nif}
+  # names of persistent terms: an atom is found quicker than a tuple
+  @phase __MODULE__.Phase
+  @hooks __MODULE__.Hooks
+  @nif __MODULE__.Nif
 
   @type phase :: :starting | :serving | :draining | :closed
   @type nif :: :loaded | :absent | {:fallback, reason :: String.t()}

@@ -31,27 +31,29 @@ defmodule BitActor.Server do
 
   ## Several nodes
 
-  Without members every key is served here. `set_members/1` gives each key to one of some nodes
+  Without members every key is served here. The setting `:members` at the start, or
+  `set_members/1` later, gives each key to one of some nodes
   (`BitActor.Ring`). The state of a key that moves is what its new node's store has of it: change
   the members only with a store that the nodes share.
   """
   use GenServer
 
-  import Bitwise, only: [&&&: 2]
-
   alias BitActor.{Ring, Signal, Telemetry, Worker, Workers}
   alias BitActor.Worker.Request
 
-  @route {__MODULE__, :route}
+  @route __MODULE__.Route
+  @remote __MODULE__.Remote
   @dispatch [:bitactor, :server, :dispatch]
   @request [:bitactor, :server, :request]
-  @sample_mask 63
+  @sample_every 64
   @timeout_ms 5_000
   @results [:ok, :overloaded, :timeout, :draining, :error]
 
   @typedoc """
-  `:timeout` in milliseconds (5,000 unless given) or `:deadline`, a monotonic time in milliseconds;
-  `:idempotency_key`, any term but `nil`; `:traceparent`, a W3C trace context.
+  `:timeout` in milliseconds or `:deadline`, a monotonic time in milliseconds: a worker whose turn
+  comes later does not apply the signal. Without either the caller waits 5 s, and the worker
+  applies what its caller no longer waits for. `:idempotency_key`, any term but `nil`;
+  `:traceparent`, a W3C trace context.
   """
   @type option ::
           {:timeout, pos_integer}
@@ -108,6 +110,14 @@ defmodule BitActor.Server do
         buckets: [0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5]
       },
       %{
+        name: "bitactor_signals_in_flight",
+        type: :gauge,
+        help:
+          "Signals taken and not answered: those of the workers here and those sent to other nodes.",
+        labels: [],
+        read: {__MODULE__, :in_flight, []}
+      },
+      %{
         name: "bitactor_ring_members",
         type: :gauge,
         help: "Nodes that share the keys; 0 when this node serves them all.",
@@ -126,9 +136,26 @@ defmodule BitActor.Server do
         do: {%{result: Atom.to_string(result)}, :counters.get(counters, index)}
   end
 
+  @doc "Signals taken and not answered, here and on their way to other nodes."
+  @spec in_flight() :: non_neg_integer
+  def in_flight do
+    # a caller that was killed leaves its row
+    {here, gone} = Enum.split_with(:ets.tab2list(@remote), fn {_, pid} -> Process.alive?(pid) end)
+    Enum.each(gone, fn {request, _pid} -> :ets.delete(@remote, request) end)
+    Workers.load(:in_flight) + length(here)
+  end
+
   @doc false
   @spec start_link(term) :: GenServer.on_start()
-  def start_link(_options), do: GenServer.start_link(__MODULE__, nil, name: __MODULE__)
+  def start_link(_options) do
+    # The table belongs to the supervisor, which calls this: requests under way to other nodes
+    # do not end with this process.
+    if :ets.whereis(@remote) == :undefined do
+      @remote = :ets.new(@remote, [:set, :named_table, :public, write_concurrency: true])
+    end
+
+    GenServer.start_link(__MODULE__, nil, name: __MODULE__)
+  end
 
   @doc """
   Sends a signal to the actor of `key`, starting it if need be, and waits for its reply.
@@ -139,24 +166,20 @@ defmodule BitActor.Server do
   @spec dispatch(key :: term, Signal.t(), [option]) :: {:ok, reply :: term} | {:error, failure}
   def dispatch(key, signal, options \\ [])
 
-  def dispatch(key, %Signal{} = signal, []) do
-    now = System.monotonic_time()
-    deadline = now + System.convert_time_unit(@timeout_ms, :millisecond, :native)
-    take(key, signal, nil, now, deadline, @timeout_ms)
-  end
+  # The short way: no clock is read.
+  def dispatch(key, %Signal{} = signal, []), do: take(key, signal, nil, :infinity, @timeout_ms)
 
   def dispatch(key, %Signal{} = signal, options) do
-    now = System.monotonic_time()
-    {deadline, timeout_ms} = times(options, now)
+    {deadline, timeout_ms} = times(options, System.monotonic_time())
     idempotency_key = Keyword.get(options, :idempotency_key)
 
     case Keyword.get(options, :traceparent) do
       nil ->
-        take(key, signal, idempotency_key, now, deadline, timeout_ms)
+        take(key, signal, idempotency_key, deadline, timeout_ms)
 
       traceparent ->
         traced(traceparent, signal, fn ->
-          take(key, signal, idempotency_key, now, deadline, timeout_ms)
+          take(key, signal, idempotency_key, deadline, timeout_ms)
         end)
     end
   end
@@ -256,10 +279,12 @@ defmodule BitActor.Server do
 
   @impl true
   def init(nil) do
-    {counters, ring} =
-      :persistent_term.get(@route, {:counters.new(length(@results), [:write_concurrency]), nil})
+    with nil <- :persistent_term.get(@route, nil) do
+      counters = :counters.new(length(@results), [:write_concurrency])
+      ring = ring(Application.get_env(:bitactor, :members, []))
+      :persistent_term.put(@route, {counters, ring})
+    end
 
-    :persistent_term.put(@route, {counters, ring})
     :ok = BitActor.on_drain(:server, &Workers.flush/1)
     {:ok, nil}
   end
@@ -267,8 +292,7 @@ defmodule BitActor.Server do
   @impl true
   def handle_call({:members, nodes}, _from, state) do
     {counters, _ring} = :persistent_term.get(@route)
-    ring = if nodes == [], do: nil, else: Ring.new(nodes)
-    :persistent_term.put(@route, {counters, ring})
+    :persistent_term.put(@route, {counters, ring(nodes)})
     {:reply, :ok, state}
   end
 
@@ -280,19 +304,32 @@ defmodule BitActor.Server do
   @impl true
   def handle_info(_foreign, state), do: {:noreply, state}
 
-  defp take(key, signal, idempotency_key, now, deadline, timeout_ms) do
+  # A hash of a unique integer chooses one in 64: cheaper than a clock, even over all callers.
+  defp take(key, signal, idempotency_key, deadline, timeout_ms) do
+    if :erlang.phash2(:erlang.unique_integer(), @sample_every) == 0 do
+      started = System.monotonic_time()
+      answer = taken(key, signal, idempotency_key, deadline, timeout_ms)
+      measurements = %{duration: System.monotonic_time() - started}
+      Telemetry.execute(@dispatch, measurements, %{result: result(answer)})
+      answer
+    else
+      taken(key, signal, idempotency_key, deadline, timeout_ms)
+    end
+  end
+
+  defp taken(key, signal, idempotency_key, deadline, timeout_ms) do
     if BitActor.accepting?() do
       {counters, ring} = :persistent_term.get(@route)
       answer = route(ring, key, signal, idempotency_key, deadline, timeout_ms)
-      result = result(answer)
-      :counters.add(counters, index(result), 1)
-      # the clock's low bits choose the sample: cheaper than counting, and spread over all callers
-      if (now &&& @sample_mask) == 0, do: sampled(now, result)
+      :counters.add(counters, index(result(answer)), 1)
       answer
     else
       refused()
     end
   end
+
+  defp ring([]), do: nil
+  defp ring(nodes), do: Ring.new(nodes)
 
   defp route(nil, key, signal, idempotency_key, deadline, timeout_ms),
     do: here(key, signal, idempotency_key, deadline, timeout_ms)
@@ -319,11 +356,18 @@ defmodule BitActor.Server do
   # Clocks of two nodes have nothing to do with one another: the time left travels.
   defp there(owner, key, signal, idempotency_key, timeout_ms) do
     arguments = [key, signal, idempotency_key, timeout_ms]
-    :erpc.call(owner, __MODULE__, :dispatch_here, arguments, timeout_ms)
-  catch
-    :error, {:erpc, :timeout} -> {:error, :timeout}
-    :error, {:erpc, :noconnection} -> {:error, :unreachable}
-    _kind, _reason -> {:error, :crashed}
+    request = make_ref()
+    true = :ets.insert(@remote, {request, self()})
+
+    try do
+      :erpc.call(owner, __MODULE__, :dispatch_here, arguments, timeout_ms)
+    catch
+      :error, {:erpc, :timeout} -> {:error, :timeout}
+      :error, {:erpc, :noconnection} -> {:error, :unreachable}
+      _kind, _reason -> {:error, :crashed}
+    after
+      :ets.delete(@remote, request)
+    end
   end
 
   # The worker may die between the look and the call: one more try, then it is the caller's turn.
@@ -370,11 +414,6 @@ defmodule BitActor.Server do
         {answer, %{kind: signal.kind, result: result(answer)}}
       end)
     end)
-  end
-
-  defp sampled(started, result) do
-    measurements = %{duration: System.monotonic_time() - started}
-    Telemetry.execute(@dispatch, measurements, %{result: result})
   end
 
   defp refused do

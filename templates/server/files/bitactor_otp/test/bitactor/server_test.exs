@@ -183,6 +183,26 @@ defmodule BitActor.ServerTest do
     assert Server.dispatch({key, mine}, signal()) == {:ok, 1}
   end
 
+  test "what is under way is counted, and a killed caller's is not for ever", %{key: key} do
+    set(:handler, Slow)
+    on_exit(fn -> Server.set_members([]) end)
+    {:ok, 1} = Server.dispatch(key, signal())
+    assert Server.in_flight() == 0
+    call = Task.async(fn -> Server.dispatch(key, signal(90)) end)
+    busy(key)
+    assert Server.in_flight() == 1
+    {:ok, 2} = Task.await(call)
+
+    # as left by a caller that was killed, and as made by one that waits
+    {dead, monitor} = spawn_monitor(fn -> :ok end)
+    assert_receive {:DOWN, ^monitor, :process, ^dead, _reason}
+    for pid <- [dead, self()], do: :ets.insert(BitActor.Server.Remote, {{:test, pid}, pid})
+    assert Server.in_flight() == 1
+    assert :ets.lookup(BitActor.Server.Remote, {:test, dead}) == []
+    :ets.delete(BitActor.Server.Remote, {:test, self()})
+    assert Server.in_flight() == 0
+  end
+
   test "the ring and the counts outlive the server's process", %{key: key} do
     on_exit(fn -> Server.set_members([]) end)
     :ok = Server.set_members([node()])

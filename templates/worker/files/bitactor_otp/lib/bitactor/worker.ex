@@ -29,34 +29,25 @@ defmodule BitActor.Worker do
   @cooling_ms_min 100
   @cooling_ms_max 10_000
 
-  @enforce_keys [:key, :mailbox, :store]
-  defstruct [
-    :counters,
-    :put?,
-    :key,
-    :mailbox,
-    :store,
-    :state,
-    :logged,
-    :snapshot_every,
-    :idle_ms,
-    :tick,
-    :tick_sequence
-  ]
+  @enforce_keys [:fixed]
+  defstruct [:fixed, :state, :settled, :put?, :tick, :tick_sequence]
 
+  # What changes with every signal is the state alone, so that little is copied.
   @typep t :: %__MODULE__{
-           key: term,
-           mailbox: :atomics.atomics_ref(),
-           store: module,
-           counters: Counters.t(),
+           fixed: %{
+             key: term,
+             mailbox: :atomics.atomics_ref(),
+             store: module,
+             counters: Counters.t(),
+             snapshot_every: pos_integer,
+             idle_ms: pos_integer
+           },
            # nil while cooling down
            state: State.t() | nil,
-           # signals since the last snapshot or the last look at the state's size
-           logged: non_neg_integer | nil,
+           # the sequence of the last snapshot or of the last look at the state's size
+           settled: non_neg_integer | nil,
            # whether the store takes the state whole
            put?: boolean | nil,
-           snapshot_every: pos_integer | nil,
-           idle_ms: pos_integer | nil,
            tick: reference | nil,
            tick_sequence: integer | nil
          }
@@ -210,13 +201,17 @@ defmodule BitActor.Worker do
 
   @impl true
   def init({key, mailbox}) do
-    :ok = Directory.enter(key, mailbox)
+    :ok = Directory.enter(key, self(), mailbox)
 
     worker = %__MODULE__{
-      key: key,
-      mailbox: elem(mailbox, 0),
-      store: store(),
-      counters: Counters.reference()
+      fixed: %{
+        key: key,
+        mailbox: elem(mailbox, 0),
+        store: store(),
+        counters: Counters.reference(),
+        snapshot_every: setting(:snapshot_every, 32),
+        idle_ms: setting(:idle_ms, 60_000)
+      }
     }
 
     # The parent tells one incarnation's crash from a restart of the tree above it.
@@ -270,7 +265,8 @@ defmodule BitActor.Worker do
   end
 
   def handle_cast({:signals, signals}, worker) do
-    {_answer, worker} = many(worker, signals)
+    {answer, worker} = many(worker, signals)
+    if match?({:error, _reason}, answer), do: Counters.add(:lost, length(signals))
     {:noreply, done(worker, length(signals))}
   end
 
@@ -307,19 +303,29 @@ defmodule BitActor.Worker do
   @spec format_status(map) :: map
   def format_status(status) do
     Map.new(status, fn
-      {:state, %__MODULE__{state: nil} = worker} -> {:state, %{key: worker.key, cooling: true}}
-      {:state, %__MODULE__{} = w} -> {:state, Map.put(State.format(w.state), :key, w.key)}
-      {:message, _message} -> {:message, :hidden}
-      {:log, _log} -> {:log, []}
-      other -> other
+      {:state, %__MODULE__{state: nil} = worker} ->
+        {:state, %{key: worker.fixed.key, cooling: true}}
+
+      {:state, %__MODULE__{} = w} ->
+        {:state, Map.put(State.format(w.state), :key, w.fixed.key)}
+
+      {:message, _message} ->
+        {:message, :hidden}
+
+      {:log, _log} ->
+        {:log, []}
+
+      other ->
+        other
     end)
   end
 
   # A state that the store takes whole is put; else what was applied is appended to the log.
-  defp keep(%__MODULE__{put?: true} = worker, state, _items),
-    do: worker.store.put(worker.key, state.sequence, state)
+  defp keep(%__MODULE__{put?: true, fixed: fixed}, state, _items),
+    do: fixed.store.put(fixed.key, state.sequence, state)
 
-  defp keep(worker, state, items), do: worker.store.append(worker.key, state.sequence, items)
+  defp keep(%__MODULE__{fixed: fixed}, state, items),
+    do: fixed.store.append(fixed.key, state.sequence, items)
 
   @spec one(t, Signal.t(), term) :: {{:ok, term} | {:error, failure}, t}
   defp one(worker, signal, idempotency_key) do
@@ -354,26 +360,28 @@ defmodule BitActor.Worker do
     end
   end
 
-  defp kept(worker, state, count) do
-    :ok = Counters.add(worker.counters, :handled, count)
-    logged = worker.logged + count
-    worker = %__MODULE__{worker | state: state, logged: logged}
-    if logged < worker.snapshot_every, do: worker, else: settle(worker)
+  defp kept(%__MODULE__{fixed: fixed, settled: settled} = worker, state, count) do
+    :ok = Counters.add(fixed.counters, :handled, count)
+    worker = %__MODULE__{worker | state: state}
+    if state.sequence - settled < fixed.snapshot_every, do: worker, else: settle(worker)
   end
 
   # Every so many signals: is the state still small enough to be put, and if not (or not any
   # more), a snapshot. A refused one loses nothing: the log stays, the next signal tries again.
-  defp settle(%__MODULE__{put?: was_put?} = worker) do
+  defp settle(%__MODULE__{put?: was_put?, state: state} = worker) do
     case %__MODULE__{worker | put?: small?(worker)} do
-      %__MODULE__{put?: true} = worker when was_put? -> %__MODULE__{worker | logged: 0}
-      worker -> snapshot(worker)
+      %__MODULE__{put?: true} = worker when was_put? ->
+        %__MODULE__{worker | settled: state.sequence}
+
+      worker ->
+        snapshot(worker)
     end
   end
 
-  defp snapshot(%__MODULE__{state: state} = worker) do
-    case worker.store.snapshot(worker.key, state.sequence, State.snapshot(state)) do
+  defp snapshot(%__MODULE__{fixed: fixed, state: state} = worker) do
+    case fixed.store.snapshot(fixed.key, state.sequence, State.snapshot(state)) do
       :ok ->
-        %__MODULE__{worker | logged: 0}
+        %__MODULE__{worker | settled: state.sequence}
 
       {:error, reason} ->
         {:error, _} = store_failed(worker, :snapshot, reason)
@@ -381,13 +389,13 @@ defmodule BitActor.Worker do
     end
   end
 
-  defp small?(%__MODULE__{store: store, state: state}) do
+  defp small?(%__MODULE__{fixed: %{store: store}, state: state}) do
     function_exported?(store, :put, 3) and map_size(state.seen) == 0 and
       :erts_debug.flat_size(state.data) <= store.put_words_max()
   end
 
   defp store_failed(worker, operation, reason) do
-    Telemetry.execute(@store_failed, %{count: 1}, %{key: worker.key, operation: operation})
+    Telemetry.execute(@store_failed, %{count: 1}, %{key: worker.fixed.key, operation: operation})
     {:error, {:store, reason}}
   end
 
@@ -404,18 +412,11 @@ defmodule BitActor.Worker do
           }
 
           Counters.add(:restarts, 1)
-          Telemetry.execute(@restart, measurements, %{key: worker.key})
+          Telemetry.execute(@restart, measurements, %{key: worker.fixed.key})
         end
 
-        worker = %__MODULE__{worker | state: state}
-
-        arm(%__MODULE__{
-          worker
-          | put?: replayed == 0 and small?(worker),
-            logged: replayed,
-            snapshot_every: setting(:snapshot_every, 32),
-            idle_ms: setting(:idle_ms, 60_000)
-        })
+        worker = %__MODULE__{worker | state: state, settled: state.sequence - replayed}
+        arm(%__MODULE__{worker | put?: replayed == 0 and small?(worker)})
 
       # Never on with an empty state: that would lose what was acknowledged.
       {:error, reason} ->
@@ -424,11 +425,11 @@ defmodule BitActor.Worker do
     end
   end
 
-  defp read(worker) do
-    with {:ok, snapshot, log} <- worker.store.load(worker.key),
-         {:ok, state} <- restore(worker.key, snapshot) do
-      items = Enum.flat_map(log, fn {_sequence, items} -> items end)
-      {:ok, State.replay(state, items), length(items)}
+  defp read(%__MODULE__{fixed: %{store: store, key: key}}) do
+    with {:ok, snapshot, log} <- store.load(key),
+         {:ok, restored} <- restore(key, snapshot) do
+      state = State.replay(restored, Enum.flat_map(log, fn {_sequence, items} -> items end))
+      {:ok, state, state.sequence - restored.sequence}
     end
   end
 
@@ -440,7 +441,7 @@ defmodule BitActor.Worker do
     milliseconds = min(@cooling_ms_min * Integer.pow(2, doublings), @cooling_ms_max)
     _timer = Process.send_after(self(), {:load, crashes}, milliseconds)
     measurements = %{milliseconds: milliseconds, crashes: crashes}
-    Telemetry.execute(@cooling, measurements, %{key: worker.key})
+    Telemetry.execute(@cooling, measurements, %{key: worker.fixed.key})
     worker
   end
 
@@ -448,14 +449,14 @@ defmodule BitActor.Worker do
     do: done(arm(worker), count)
 
   defp done(worker, count) do
-    :atomics.sub(worker.mailbox, 1, count)
+    :atomics.sub(worker.fixed.mailbox, 1, count)
     worker
   end
 
   # A tick each idle period sees whether anything was applied in between: cheaper than a
   # timeout armed and cancelled with every signal.
-  defp arm(%__MODULE__{idle_ms: idle_ms, state: state} = worker) do
-    tick = Process.send_after(self(), :tick, idle_ms)
+  defp arm(%__MODULE__{fixed: fixed, state: state} = worker) do
+    tick = Process.send_after(self(), :tick, fixed.idle_ms)
     %__MODULE__{worker | tick: tick, tick_sequence: state.sequence}
   end
 

@@ -118,15 +118,13 @@ defmodule BitActor.Workers do
       {"bitactor_worker_late_total", :late, "Signals whose deadline was over before their turn."},
       {"bitactor_worker_repeated_total", :repeated, "Requests answered from a remembered reply."},
       {"bitactor_worker_lost_total", :lost,
-       "Unacknowledged signals dropped while a worker waited."},
+       "Unacknowledged signals dropped: the worker waited, or its store refused."},
       {"bitactor_worker_foreign_total", :foreign, "Messages that no protocol knows, dropped."},
       {"bitactor_worker_restarts_total", :restarts, "Workers that came back after a crash."}
     ]
 
     gauges = [
       {"bitactor_workers", {__MODULE__, :count, []}, "Workers that run."},
-      {"bitactor_signals_in_flight", {__MODULE__, :load, [:in_flight]},
-       "Signals that wait or are in work."},
       {"bitactor_mailbox_length_max", {__MODULE__, :load, [:longest]},
        "Signals that wait or are in work at the fullest worker."},
       {"bitactor_worker_store_bytes", {Worker.Store.Tables, :memory_bytes, []},

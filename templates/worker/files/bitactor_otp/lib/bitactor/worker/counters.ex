@@ -4,7 +4,7 @@ defmodule BitActor.Worker.Counters do
   actor: an actor's would vanish with it and turn sums back.
   """
 
-  @counters {__MODULE__, :counters}
+  @counters __MODULE__
   @names [:handled, :shed, :late, :repeated, :lost, :foreign, :restarts]
 
   @type t :: :counters.counters_ref()

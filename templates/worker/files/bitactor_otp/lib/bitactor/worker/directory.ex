@@ -26,11 +26,11 @@ defmodule BitActor.Worker.Directory do
   @spec via(key :: term, mailbox) :: {:via, module, term}
   def via(key, mailbox), do: {:via, Registry, {@registry, key, mailbox}}
 
-  @doc "The process of `key`, according to the registry."
+  @doc "The process of `key`, according to the registry, if it lives; its row is mended."
   @spec whereis(term) :: {:ok, pid} | :error
   def whereis(key) do
     case Registry.lookup(@registry, key) do
-      [{pid, _mailbox}] -> {:ok, pid}
+      [{pid, mailbox}] -> if Process.alive?(pid), do: mended(key, pid, mailbox), else: :error
       [] -> :error
     end
   rescue
@@ -38,19 +38,27 @@ defmodule BitActor.Worker.Directory do
     ArgumentError -> :error
   end
 
+  # A process is registered a moment before it enters itself; until then the row may name the one
+  # before it. A row of a living process is right: what the registry said may be late by now.
+  defp mended(key, pid, mailbox) do
+    row = lookup(key)
+    if row == nil or not Process.alive?(elem(row, 0)), do: enter(key, pid, mailbox)
+    {:ok, pid}
+  end
+
   @doc "The process that served `key` last, and its mailbox: it may be dead."
   @spec lookup(term) :: {pid, :atomics.atomics_ref(), limit :: pos_integer} | nil
   def lookup(key) do
     # without the key, which may be long: it would be copied with every signal
-    :ets.lookup_element(@processes, key, 2)
+    :ets.lookup_element(:persistent_term.get(@processes), key, 2)
   rescue
     ArgumentError -> nil
   end
 
-  @doc "Notes that the calling process serves `key`: called by whom the registry accepted."
-  @spec enter(term, mailbox) :: :ok
-  def enter(key, {mailbox, limit}) do
-    true = :ets.insert(@processes, {key, {self(), mailbox, limit}})
+  @doc "Notes that `pid`, which the registry accepted, serves `key`."
+  @spec enter(term, pid, mailbox) :: :ok
+  def enter(key, pid, {mailbox, limit}) do
+    true = :ets.insert(:persistent_term.get(@processes), {key, {pid, mailbox, limit}})
     :ok
   end
 
@@ -81,7 +89,9 @@ defmodule BitActor.Worker.Directory do
   @spec make_tables() :: :ok
   def make_tables do
     # read with every signal, written when a worker starts
-    @processes = :ets.new(@processes, [:set, :named_table, :public, read_concurrency: true])
+    processes = :ets.new(@processes, [:set, :public, read_concurrency: true])
+    # by its reference a table answers a third quicker than by its name
+    :persistent_term.put(@processes, processes)
 
     @incarnations =
       :ets.new(@incarnations, [:set, :named_table, :public, write_concurrency: true])
@@ -118,7 +128,7 @@ defmodule BitActor.Worker.Directory do
   @spec forget(term) :: :ok
   def forget(key) do
     true = :ets.delete(@incarnations, key)
-    true = :ets.delete(@processes, key)
+    true = :ets.delete(:persistent_term.get(@processes), key)
     :ok
   end
 end

@@ -22,7 +22,9 @@ defmodule BitActor.Worker.Store.Tables do
     options = [:named_table, :public, write_concurrency: true]
     # a bag keeps the order of insertion and appends without looking at what is there
     @log = :ets.new(@log, [:duplicate_bag | options])
-    @snapshots = :ets.new(@snapshots, [:set | options])
+    # written with every signal: by its reference, which spares looking its name up
+    snapshots = :ets.new(@snapshots, [:set, :public, write_concurrency: true])
+    :persistent_term.put(@snapshots, snapshots)
     :ok = BitActor.Worker.Directory.make_tables()
     :ok = BitActor.Worker.Counters.make()
     {:ok, nil, :hibernate}
@@ -38,7 +40,7 @@ defmodule BitActor.Worker.Store.Tables do
   def snapshot(key, sequence, binary) do
     # in this order: a worker killed between the two finds entries that its snapshot holds
     # already, and load/1 leaves those out
-    true = :ets.insert(@snapshots, {key, sequence, binary})
+    true = :ets.insert(snapshots(), {key, sequence, binary})
     true = :ets.delete(@log, key)
     :ok
   end
@@ -49,19 +51,19 @@ defmodule BitActor.Worker.Store.Tables do
 
   @impl BitActor.Worker.Store
   def put(key, sequence, %State{seen: seen, data: data}) when map_size(seen) == 0 do
-    true = :ets.insert(@snapshots, {key, sequence, :data, data})
+    true = :ets.insert(snapshots(), {key, sequence, :data, data})
     :ok
   end
 
   def put(key, sequence, %State{} = state) do
-    true = :ets.insert(@snapshots, {key, sequence, :state, state})
+    true = :ets.insert(snapshots(), {key, sequence, :state, state})
     :ok
   end
 
   @impl BitActor.Worker.Store
   def load(key) do
     {snapshot, from} =
-      case :ets.lookup(@snapshots, key) do
+      case :ets.lookup(snapshots(), key) do
         [{_key, sequence, :data, data}] -> {{sequence, State.snapshot(sequence, data)}, sequence}
         [{_key, sequence, :state, state}] -> {{sequence, State.snapshot(state)}, sequence}
         [{_key, sequence, binary}] -> {{sequence, binary}, sequence}
@@ -79,14 +81,16 @@ defmodule BitActor.Worker.Store.Tables do
   @impl BitActor.Worker.Store
   def delete(key) do
     true = :ets.delete(@log, key)
-    true = :ets.delete(@snapshots, key)
+    true = :ets.delete(snapshots(), key)
     :ok
   end
 
   @doc "Bytes of memory of both tables."
   @spec memory_bytes() :: non_neg_integer
   def memory_bytes do
-    words = for table <- [@log, @snapshots], do: :ets.info(table, :memory)
+    words = for table <- [@log, snapshots()], do: :ets.info(table, :memory)
     Enum.sum(words) * :erlang.system_info(:wordsize)
   end
+
+  defp snapshots, do: :persistent_term.get(@snapshots)
 end
