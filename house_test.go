@@ -32,7 +32,8 @@ var mayImport = map[string][]string{
 	"templates":         {},
 	"scaffold":          {"core", "engine/terms", "fault", "lazyregexp", "scaffold", "templates", "workspace"}, // engine/terms is a leaf
 	"engine":            {"event", "fault", "lazyregexp", "llm", "prompts", "workspace", "syntax", "check", "engine"},
-	"commands":          {"event", "fault", "lazyregexp", "llm", "prompts", "workspace", "syntax", "check", "engine", "scaffold", "setup", "process", "bench", "commands"},
+	"clean":             {"event", "fault", "lazyregexp", "workspace", "syntax", "check", "clean"},
+	"commands":          {"event", "fault", "lazyregexp", "llm", "prompts", "workspace", "syntax", "check", "engine", "clean", "scaffold", "setup", "process", "bench", "commands"},
 	"commands/view":     {"event", "fault", "commands/view"},
 	"commands/config":   {"event", "fault", "lazyregexp", "commands/config"},
 	"cmd":               {"commands"},

@@ -61,6 +61,7 @@ var verbs = []struct {
 	{"changes", newScaffoldCmd},
 	{"changes", newValidateCmd},
 	{"changes", newFinishCmd},
+	{"changes", newCleanCmd},
 	{"changes", newApplyCmd},
 	{"changes", newUndoCmd},
 	{"changes", newReceiptCmd},
