@@ -196,11 +196,14 @@ defmodule BitActor.Recovery.StoreTest do
     {:ok, pid} = Workers.ensure(key)
     for n <- 1..50, do: {:ok, _} = Worker.call(key, Signal.new(n, "x"))
     {:ok, state} = Worker.state(key)
-    kill(pid)
     restart(folder)
-    {:ok, again} = Workers.ensure(key)
-    assert again != pid
-    assert wait(fn -> match?({:ok, ^state}, Worker.state(key)) end)
+    kill(pid)
+
+    # Until its supervisor has it back, which takes no time or some, there is nobody to ask.
+    assert wait(fn ->
+             match?({:ok, _}, Workers.ensure(key)) and Worker.state(key) == {:ok, state}
+           end)
+
     {:ok, _} = Worker.call(key, Signal.new(1, "x"))
     assert {:ok, %{sequence: 51}} = Worker.state(key)
     Workers.forget(key)
@@ -243,7 +246,7 @@ defmodule BitActor.Recovery.StoreTest do
     receive(do: ({:DOWN, ^monitor, _, _, _} -> :ok))
   end
 
-  defp wait(ask, tries \\ 200) do
+  defp wait(ask, tries \\ 1_000) do
     cond do
       ask.() ->
         true
