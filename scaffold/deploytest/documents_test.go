@@ -117,7 +117,7 @@ func TestNamesExist(t *testing.T) {
 	alerts := p.alerts(t)
 	call := regexp.MustCompile(`\b(BitActor(?:\.[A-Z]\w*)*)\.([a-z]\w*[?!]?)(/\d+)?`)
 	module := regexp.MustCompile(`\bBitActor(?:\.[A-Z]\w*)+`)
-	metric := regexp.MustCompile(`\bbitactor[_:][a-z0-9_:]+`)
+	metric := regexp.MustCompile(`\bbitactor(?:_|:[a-z]+_)[a-z0-9_:]+`)
 	environment := regexp.MustCompile(`\bBITACTOR_\w+`)
 	alert := regexp.MustCompile(`\bBitActor[A-Z]\w+`)
 	for name, text := range p.documents() {
