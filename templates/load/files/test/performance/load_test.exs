@@ -154,7 +154,12 @@ defmodule BitActor.LoadTest do
 
   test "batches of signals through OTP", %{figures: figures} do
     native = Measures.batch(4_096, @actors)
-    pairs = for i <- 1..1_000, do: {key(i), Measures.signal(i)}
+    # ten signals each for a hundred actors, other ones from batch to batch
+    batches =
+      for batch <- 0..19 do
+        for i <- 1..10, n <- 1..100, do: {rem(batch * 100 + n, @actors) + 1, Measures.signal(i)}
+      end
+
     before = Engine.info().signals
 
     works = [
@@ -169,7 +174,7 @@ defmodule BitActor.LoadTest do
       end,
       stored: fn ->
         {ns, answers} =
-          Measures.time(fn -> in_parallel(fn -> for(_ <- 1..5, do: stored(pairs)) end) end)
+          Measures.time(fn -> in_parallel(fn -> Enum.map(batches, &stored/1) end) end)
 
         Enum.sum(answers) * 1.0e9 / ns
       end

@@ -167,12 +167,12 @@ defmodule BitActor.NIFTest do
       {:ok, pool} = NIF.pool_open(2, 64)
       {:ok, handle} = NIF.pool_put(pool, "kept")
       {:ok, 1} = NIF.process(core, @signal)
-      file = :code.which(NIF)
+      file = Application.app_dir(:bitactor, "ebin/#{NIF}.beam")
       binary = File.read!(file)
 
       for _ <- 1..2 do
         :code.purge(NIF)
-        assert {:module, NIF} = :code.load_binary(NIF, file, binary)
+        assert {:module, NIF} = :code.load_binary(NIF, String.to_charlist(file), binary)
         assert NIF.loaded?()
         assert {:ok, {_, _, 1}} = NIF.actor(core, 0)
         assert {:ok, 1} = NIF.process(core, @signal)
