@@ -27,6 +27,10 @@ defmodule BitActor.PerformanceTest do
       noisy = for i <- 1..21, do: if(rem(i, 3) == 0, do: {1_000, 100}, else: {1_000, 1_000 + i})
       assert %{verdict: :undecided} = Performance.verdict(candidate(), noisy)
 
+      # half of the runs are twice as fast, and the median happens to be one of them
+      torn = for i <- 1..21, do: if(rem(i, 2) == 1, do: {1_000, 500}, else: {1_000, 1_050})
+      assert %{verdict: :undecided, gain: 2.0} = Performance.verdict(candidate(), torn)
+
       little = for i <- 1..21, do: {1_030 + i, 1_000 + i}
       assert %{verdict: :undecided, low: low} = Performance.verdict(candidate(), little)
       assert low > 1
