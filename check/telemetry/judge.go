@@ -179,7 +179,7 @@ func (j *judge) emissions() {
 				j.add(e.place, check.Warning, codeLabel, "the label %s of %s has no bound: each value is a time series of its own", l, e.name)
 			}
 		}
-		if end := unitEnds[e.unit]; e.otel && end != "" && strings.Contains(e.name, "_") == false {
+		if end := unitEnds[e.unit]; e.otel && end != "" && !strings.Contains(e.name, "_") {
 			if last := e.name[strings.LastIndexByte(e.name, '.')+1:]; secondsEnd[last] != "" && secondsEnd[last] != end {
 				j.add(e.place, check.Error, codeUnit, "%s has the unit %q; its name says %s", e.name, e.unit, secondsEnd[last])
 			}

@@ -17,8 +17,8 @@ func TestGoldens(t *testing.T) { sourcetest.Goldens(t, telemetry.New(), "testdat
 // and emissions are looked for everywhere.
 func TestPathsChooseWhatIsReported(t *testing.T) {
 	files := map[string]string{
-		"lib/a.ex":      "defmodule A do\n  def a, do: :telemetry.execute([:shop, :sold], %{count: 1}, %{})\nend\n",
-		"lib/b.ex":      "defmodule B do\n  def b, do: :telemetry.attach(\"b\", [:shop, :lost], &B.h/4, nil)\n  def h(_, _, _, _), do: :ok\nend\n",
+		"lib/a.ex":        "defmodule A do\n  def a, do: :telemetry.execute([:shop, :sold], %{count: 1}, %{})\nend\n",
+		"lib/b.ex":        "defmodule B do\n  def b, do: :telemetry.attach(\"b\", [:shop, :lost], &B.h/4, nil)\n  def h(_, _, _, _), do: :ok\nend\n",
 		"test/a_test.exs": "defmodule T do\n  def b, do: :telemetry.attach(\"b\", [:shop, :gone], &T.h/4, nil)\n  def c, do: :telemetry.attach(\"c\", [:shop, :sold], &T.h/4, nil)\n  def h(_, _, _, _), do: :ok\nend\n",
 	}
 	for _, c := range []struct {

@@ -59,7 +59,6 @@ func (checker) Across() bool              { return true }
 // String tells the settings, which what is kept between runs depends on.
 func (c checker) String() string { return fmt.Sprintf("run=%v", c.o.Run) }
 
-
 // The rules.
 const (
 	codeField    = "value-field"
