@@ -27,10 +27,21 @@ pid=$!
 tries=0
 until "$release" pid >/tmp/pid 2>/dev/null; do
   tries=$((tries + 1))
-  [ "$tries" -lt 60 ] && kill -0 "$pid" || { cat /tmp/log >&2; fail "does not start"; }
+  if [ "$tries" -ge 60 ] || ! kill -0 "$pid"; then
+    cat /tmp/log >&2
+    fail "does not start"
+  fi
   sleep 1
 done
 [ "$(cat /tmp/pid)" = "$pid" ] || fail "the release command is not the virtual machine: $(cat /tmp/pid), not $pid"
+# What the blocks of the project put in: ra behind the log, the NIF, readiness.
+for answer in \
+  'ra: if Code.ensure_loaded?(BitActor.Consensus), do: IO.write(BitActor.Consensus.status().mode)' \
+  'loaded: if Code.ensure_loaded?(BitActor.NIF), do: IO.write(BitActor.nif())' \
+  '200: if Code.ensure_loaded?(BitActor.Health), do: IO.write(:httpc.request(~c"http://127.0.0.1:9568/readyz") |> elem(1) |> elem(0) |> elem(1))'; do
+  got=$("$release" rpc "${answer#*: }")
+  case $got in '' | "${answer%%:*}") ;; *) cat /tmp/log >&2; fail "$got, not ${answer%%:*}" ;; esac
+done
 grep -q "$BITACTOR_COOKIE" /tmp/log && fail "the cookie is in the log"
 kill -TERM "$pid"
 status=0

@@ -3,7 +3,8 @@
 # that mmdebstrap makes, so without any registry; runs it as the user 10001; and
 # holds it to what docker/Dockerfile.bitactor promises: nothing but the data
 # folder and /tmp can be written, no program is setuid, no cookie lies in the
-# release, a wrong configuration ends it with its name, SIGTERM ends it with 0.
+# release, a missing secret ends it by name, SIGTERM ends it with 0, and all of it
+# is less than 300 MB.
 # Needs root (or user namespaces), buildah, mmdebstrap and a Debian mirror.
 set -euo pipefail
 
@@ -30,10 +31,15 @@ container=$(b from scratch)
 b add --quiet "$container" "$base" / >/dev/null
 b commit --quiet --rm "$container" localhost/base:bookworm >/dev/null
 
-b bud --quiet --ignorefile "$project/docker/Dockerfile.bitactor.dockerignore" --build-arg BASE_IMAGE=localhost/base:bookworm \
+b bud --quiet --format docker --ignorefile "$project/docker/Dockerfile.bitactor.dockerignore" --build-arg BASE_IMAGE=localhost/base:bookworm \
   --file "$project/docker/Dockerfile.bitactor" --tag localhost/bitactor:test "$project" >/dev/null
-bytes=$(b images --json localhost/bitactor:test | sed -n 's/.*"size": "\(.*\)".*/\1/p')
+bytes=$(b inspect --type image --format '{{.Docker.Size}}' localhost/bitactor:test)
+[ "$bytes" -gt 0 ] 2>/dev/null || bytes=$(du -sb "$(b mount "$(b from localhost/bitactor:test)")" | cut -f1)
+if [ "$bytes" -gt $((300 * 1000 * 1000)) ]; then
+  echo "image: $bytes bytes, more than 300 MB" >&2
+  exit 1
+fi
 
 container=$(b from localhost/bitactor:test)
 b run --user 10001:10001 --volume "$here:/checks:ro" "$container" -- /bin/sh /checks/image-inside.sh
-echo "image: built, ran as 10001, $bytes"
+echo "image: built, ran as 10001, $((bytes / 1000000)) MB"
