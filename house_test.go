@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	"cmd":               {"commands"},
 	"core":              {"core"},
 	"bench":             {"core", "bench"},
-	"bench/otpbench":    {"bench", "lazyregexp", "process", "scaffold", "templates"}, // runs the project that cf scaffold makes
+	"bench/otpbench":    {"bench", "lazyregexp", "process", "scaffold"}, // runs the project that cf scaffold makes
 }
 
 // ownedImports are packages that only the named folders may use outside tests.

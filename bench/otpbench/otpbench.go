@@ -25,7 +25,6 @@ import (
 	"github.com/bitactor/cf/bench"
 	"github.com/bitactor/cf/process"
 	"github.com/bitactor/cf/scaffold"
-	"github.com/bitactor/cf/templates"
 )
 
 // Rounds of the load test.
@@ -97,7 +96,7 @@ func Run(ctx context.Context, o Options) (*bench.Report, error) {
 
 // render writes all blocks of the default profile, as a user gets them.
 func (r *run) render() error {
-	catalogue, err := scaffold.Load(templates.FS)
+	catalogue, err := scaffold.Own()
 	if err != nil {
 		return err
 	}
