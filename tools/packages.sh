@@ -32,6 +32,7 @@ erlang-tools        /usr/lib/erlang/lib/tools-*
 erlang-parsetools   /usr/lib/erlang/lib/parsetools-*
 erlang-syntax-tools /usr/lib/erlang/lib/syntax_tools-*
 elixir              mix
+cppcheck            cppcheck
 '
 own=${CF_TEST_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/cf-test}/tools
 PATH=$PATH:/usr/sbin:/sbin:$own/bin

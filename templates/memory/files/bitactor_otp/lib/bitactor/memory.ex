@@ -92,7 +92,7 @@ defmodule BitActor.Memory do
   @impl true
   def init(settings) do
     state = struct!(__MODULE__, settings)
-    :erlang.system_flag(:fullsweep_after, state.fullsweep_after)
+    _before = :erlang.system_flag(:fullsweep_after, state.fullsweep_after)
 
     case open_pools(state.pools) do
       {:ok, pools} ->
@@ -106,7 +106,7 @@ defmodule BitActor.Memory do
 
   @impl true
   def handle_continue(:wait, state) do
-    Process.send_after(self(), :look, state.interval_ms)
+    _timer = Process.send_after(self(), :look, state.interval_ms)
     {:noreply, state}
   end
 
@@ -163,8 +163,8 @@ defmodule BitActor.Memory do
 
   # Atomics, made once: a persistent_term that changes would make every process be scanned.
   defp see(limit, used, unready) do
-    unless :persistent_term.get(@seen, nil), do: :persistent_term.put(@seen, :atomics.new(3, []))
-    numbers = :persistent_term.get(@seen)
+    numbers = :persistent_term.get(@seen, nil) || :atomics.new(3, [])
+    :persistent_term.put(@seen, numbers)
     :atomics.put(numbers, @used, used)
     :atomics.put(numbers, @unready, unready)
     :atomics.put(numbers, @limit, limit)

@@ -104,7 +104,7 @@ defmodule BitActor.Engine do
     if :atomics.add_get(engine.pending, index + 1, 1) <= engine.pending_max do
       reserve(engine, rest, [index | taken])
     else
-      for i <- [index | taken], do: :atomics.sub(engine.pending, i + 1, 1)
+      Enum.each([index | taken], &:atomics.sub(engine.pending, &1 + 1, 1))
       false
     end
   end

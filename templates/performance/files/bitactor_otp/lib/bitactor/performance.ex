@@ -79,7 +79,7 @@ defmodule BitActor.Performance do
       before: now,
       after: n,
       apply: fn n ->
-        :erlang.system_flag(:fullsweep_after, n)
+        _before = :erlang.system_flag(:fullsweep_after, n)
         :ok
       end,
       work: &Workload.fresh_calls/0
@@ -92,7 +92,7 @@ defmodule BitActor.Performance do
   """
   @spec compare(candidate, pos_integer) :: verdict
   def compare(candidate, rounds) when rounds >= @rounds_min do
-    for value <- [candidate.after, candidate.before], do: once(candidate, value)
+    Enum.each([candidate.after, candidate.before], &once(candidate, &1))
 
     pairs =
       for round <- 1..rounds do

@@ -28,7 +28,7 @@ defmodule BitActor.Memory.Binaries do
   def collect(count) do
     found =
       for {pid, before} <- largest(count) do
-        :erlang.garbage_collect(pid)
+        _alive = :erlang.garbage_collect(pid)
         %{pid: pid, name: name(pid), bytes: before, freed: before - bytes(pid)}
       end
 

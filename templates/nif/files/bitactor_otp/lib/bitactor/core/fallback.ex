@@ -135,7 +135,7 @@ defmodule BitActor.Core.Fallback do
 
   @impl GenServer
   def init({state, opener}) do
-    Process.monitor(opener)
+    _monitor = Process.monitor(opener)
     {:ok, state}
   end
 
@@ -157,5 +157,6 @@ defmodule BitActor.Core.Fallback do
 
   defp reply({answer, state}), do: {:reply, answer, state}
 
+  @spec badarg() :: no_return
   defp badarg, do: raise(ArgumentError)
 end
