@@ -183,6 +183,17 @@ type Formatter interface {
 	Format(ctx context.Context, t Target, file string) ([]byte, error)
 }
 
+// FormatterOf returns the checker that can mend a finding by writing its file anew,
+// nil for a finding of another sort.
+func FormatterOf(checkers []Checker, d Diagnostic) Formatter {
+	for _, c := range checkers {
+		if f, ok := c.(Formatter); ok && c.Name() == d.Checker && f.Formats(d) {
+			return f
+		}
+	}
+	return nil
+}
+
 // Checker knows one kind of file. Safe for concurrent use.
 type Checker interface {
 	// Name is short and stable: "go", "elixir", "yaml".

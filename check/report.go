@@ -93,6 +93,16 @@ func (r *Report) Diagnostics() []Diagnostic {
 	return out
 }
 
+// Project returns the folder that a finding's checker took its file for a part of.
+func (r *Report) Project(d Diagnostic) string {
+	for _, p := range r.Parts {
+		if p.Checker == d.Checker && slices.Contains(p.Files, d.File) {
+			return p.Project
+		}
+	}
+	return "."
+}
+
 // Drop takes out diagnostics and failed tests that are known, and returns how many
 // they were; the states of the parts follow. A part with more diagnostics than are
 // kept stays one with findings.

@@ -84,6 +84,7 @@ func (a *App) openEngine(ctx context.Context, l *landing) (*engine.Engine, *Back
 		Provider: b.Provider, Model: b.Model, Window: b.Window, Counter: b.Counter, Words: words, Tree: l.tree,
 		Judge: judge{l}, Events: a.Events(), Seed: cfg.Seed, MaxTokens: int(cfg.MaxTokens),
 		Mutants: mutation{l, a.Env.Paths.Cache},
+		Formats: formatters{l},
 		Map:     openMap(l.tree, a.Env.Paths.Cache),
 		Memory:  a.openMemory(l.tree),
 		Profile: calibrate.Profile(a.known(b.Model.Digest)),

@@ -2,10 +2,14 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/engine"
+	"github.com/bitactor/cf/engine/land"
 	answers "github.com/bitactor/cf/engine/memory"
 	"github.com/bitactor/cf/engine/repomap"
 	"github.com/bitactor/cf/event"
@@ -37,6 +41,33 @@ func (p projectMap) Map(ctx context.Context, q engine.MapQuery) (string, error) 
 		return "", err
 	}
 	return got.Text, nil
+}
+
+// formatters writes files in the form that the landing's checkers ask for.
+type formatters struct{ *landing }
+
+// Format is engine.Formatters. A file that lacked the form before the change keeps
+// its own.
+func (f formatters) Format(ctx context.Context, t *land.Trial, path string) (text []byte, err error) {
+	lacks := func(d check.Diagnostic) bool {
+		return d.File == path && check.FormatterOf(f.checking.checkers, d) != nil
+	}
+	if slices.ContainsFunc(t.Base.Diagnostics(), lacks) {
+		return nil, nil
+	}
+	for _, d := range t.Verdict.New {
+		by := check.FormatterOf(f.checking.checkers, d)
+		if !lacks(d) {
+			continue
+		}
+		stage, err := f.tree.Stage(ctx, t.Set, f.box)
+		if err != nil {
+			return nil, err
+		}
+		text, err := by.Format(ctx, check.Target{Stage: stage, Project: t.Now.Project(d), Files: []string{path}, Changed: []string{path}}, path)
+		return text, errors.Join(err, stage.Close())
+	}
+	return nil, nil
 }
 
 // openMemory returns the memory of a tree's project, nil with --no-memory and where

@@ -260,6 +260,11 @@ func (r *run) finish(ctx context.Context, c *Candidate, source string) error {
 	if r.target.lang != nil && r.target.lang.Name() == "go" && r.uses(PartMends) {
 		mended := mend.Go(source, r.siblings)
 		source, c.Did = mended.Source, append(c.Did, mended.Did...)
+		// An answer with a remark or half a function beside what was asked for does
+		// not parse by itself, so that put could not format it.
+		if !r.target.exists || mend.FormatGo(r.target.present) == r.target.present {
+			source = mend.FormatGo(source)
+		}
 	}
 	c.Source = source
 	return nil

@@ -79,6 +79,7 @@ type Engine struct {
 	Memory  Memory
 	Profile *Profile
 	Mutants Mutants
+	Formats Formatters
 
 	// Without leaves parts out, so that it can be measured what each is worth.
 	Without []Part

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/bitactor/cf/engine/land"
 	"github.com/bitactor/cf/workspace"
 )
 
@@ -79,6 +80,14 @@ const (
 	EditSymbol Edit = "symbol" // single definitions; the usual
 	EditFile   Edit = "file"   // small files whole, whatever of them is asked for
 )
+
+// Formatters write files in the form that their project asks for, where they had it
+// before the change.
+type Formatters interface {
+	// Format returns the file path of a trial as the formatter writes it that a new
+	// finding of the trial asks for; nil where none does.
+	Format(ctx context.Context, t *land.Trial, path string) ([]byte, error)
+}
 
 // Mutants tells whether tests test something.
 type Mutants interface {

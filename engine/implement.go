@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bitactor/cf/check"
+	"github.com/bitactor/cf/engine/land"
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/llm"
@@ -187,7 +188,7 @@ func (r *run) check(ctx context.Context, c *Candidate) error {
 		return nil
 	}
 	r.seen[c.Source] = len(r.out.Candidates)
-	trial, err := r.Judge.Try(ctx, r.files.set(r.target.path, c.Source))
+	trial, err := r.judged(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -200,6 +201,26 @@ func (r *run) check(ctx context.Context, c *Candidate) error {
 	}
 	c.Why = strings.Join(why, ", ")
 	return nil
+}
+
+// judged has the candidate checked, and once more in the form that the project asks
+// for where it lacks that.
+func (r *run) judged(ctx context.Context, c *Candidate) (*land.Trial, error) {
+	trial, err := r.Judge.Try(ctx, r.files.set(r.target.path, c.Source))
+	if err != nil || trial.Verdict.Land || r.Formats == nil || !r.uses(PartMends) {
+		return trial, err
+	}
+	text, err := r.Formats.Format(ctx, trial, r.target.path)
+	if err != nil || text == nil || string(text) == c.Source {
+		return trial, err
+	}
+	again, err := r.Judge.Try(ctx, r.files.set(r.target.path, string(text)))
+	if err != nil || len(again.Verdict.New) >= len(trial.Verdict.New) {
+		return trial, err
+	}
+	c.Source, c.Did = string(text), append(c.Did, "formatted")
+	r.seen[c.Source] = len(r.out.Candidates)
+	return again, nil
 }
 
 func (r *run) keep(c *Candidate) {

@@ -269,3 +269,72 @@ func TestWithout(t *testing.T) {
 		})
 	}
 }
+
+// upper is a formatter that asks for capitals in comments.
+type upper struct{ calls int }
+
+func (u *upper) Format(_ context.Context, t *land.Trial, path string) ([]byte, error) {
+	u.calls++
+	for _, d := range t.Verdict.New {
+		if d.Code == "form" && d.File == path {
+			source := string(t.Set.Changes[len(t.Set.Changes)-1].Content)
+			return []byte(strings.ReplaceAll(source, "// low", "// LOW")), nil
+		}
+	}
+	return nil, nil
+}
+
+// An answer that lacks only the form that its project asks for is given it; one that
+// is wrong besides stays what it is, and what its fault is stays told.
+func TestFormatters(t *testing.T) {
+	const answer = "func Allow(n int) bool {\n\treturn n <= Burst // low\n}"
+	for name, test := range map[string]struct {
+		answer string
+		off    []Part
+		lands  bool
+	}{
+		"the form alone":      {answer, nil, true},
+		"without mends":       {answer, []Part{PartMends}, false},
+		"and a failing test":  {strings.Replace(answer, "<=", "<", 1), nil, false},
+		"nothing of the form": {right, nil, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := &judge{text: "n <= Burst", shape: func(tr *land.Trial) {
+				if source := string(tr.Set.Changes[len(tr.Set.Changes)-1].Content); strings.Contains(source, "// low") {
+					tr.Verdict.Land, tr.Verdict.Why = false, []string{"1 new diagnostic"}
+					tr.Verdict.New = []check.Diagnostic{{File: "limit/limit.go", Code: "form", Message: "capitals"}}
+				}
+			}}
+			e := engineFor(t, project(t, map[string]string{"limit/limit.go": stub, "limit/limit_test.go": tests}), script(fence(test.answer)), j, 5e8)
+			e.Formats, e.Without = &upper{}, test.off
+			out, err := e.Implement(t.Context(), Request{Path: "limit/limit.go"})
+			if (err == nil) != test.lands {
+				t.Fatalf("%v", err)
+			}
+			best := out.Candidates[out.Best]
+			if got := strings.Contains(best.Source, "// LOW"); got != (test.answer != right && test.off == nil) {
+				t.Errorf("formatted: %t\n%s", got, best.Source)
+			}
+			if string(best.Trial.Set.Changes[0].Content) != best.Source {
+				t.Error("what was tried is not what is kept")
+			}
+		})
+	}
+}
+
+// What stands beside the function in an answer does not keep it from gofmt's form,
+// where the file has that; a file without it stays as it is beside the function.
+func TestTheFormOfTheFile(t *testing.T) {
+	answer := fence("type T struct { a, b int c }\n\nfunc Allow(n int) bool {\n    return n <= Burst\n}")
+	for name, present := range map[string]string{"formatted": stub, "not": strings.Replace(stub, "const Burst = 3", "const Burst  =  3", 1)} {
+		e := engineFor(t, project(t, map[string]string{"limit.go": present}), script(answer), &judge{text: "Burst"}, 5e8)
+		out, err := e.Implement(t.Context(), Request{Path: "limit.go"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		source := out.Candidates[out.Best].Source
+		if name == "formatted" && !strings.Contains(source, "\n\treturn n <= Burst\n") || name == "not" && !strings.Contains(source, "const Burst  =  3") {
+			t.Errorf("%s:\n%s", name, source)
+		}
+	}
+}

@@ -122,7 +122,7 @@ func (r *run) mendFile(ctx context.Context, g Group) (mended, error) {
 		}
 	}
 	for _, d := range g.Findings {
-		f := r.formatter(d)
+		f := check.FormatterOf(r.Checkers, d)
 		if f == nil {
 			continue
 		}
@@ -130,7 +130,7 @@ func (r *run) mendFile(ctx context.Context, g Group) (mended, error) {
 		if err != nil {
 			return m, err
 		}
-		text, err := f.Format(ctx, check.Target{Stage: over, Project: r.project(d), Files: []string{g.File}, Changed: []string{g.File}}, g.File)
+		text, err := f.Format(ctx, check.Target{Stage: over, Project: r.report.Project(d), Files: []string{g.File}, Changed: []string{g.File}}, g.File)
 		if err = errors.Join(err, over.Close()); err != nil {
 			return m, err
 		}
@@ -146,27 +146,6 @@ func (r *run) mendFile(ctx context.Context, g Group) (mended, error) {
 func formatted(src []byte) bool {
 	text, err := format.Source(src)
 	return err != nil || string(text) == string(src)
-}
-
-// formatter returns the checker that can mend a finding by writing the file anew in
-// its form, nil for a finding of another sort.
-func (r *run) formatter(d check.Diagnostic) check.Formatter {
-	for _, c := range r.Checkers {
-		if f, ok := c.(check.Formatter); ok && c.Name() == d.Checker && f.Formats(d) {
-			return f
-		}
-	}
-	return nil
-}
-
-// project returns the folder that the finding's checker took its file for a part of.
-func (r *run) project(d check.Diagnostic) string {
-	for _, p := range r.report.Parts {
-		if p.Checker == d.Checker && slices.Contains(p.Files, d.File) {
-			return p.Project
-		}
-	}
-	return "."
 }
 
 // siblings reads the other files of a Go package.
