@@ -115,10 +115,14 @@ func TestRepliesNeverTouchTests(t *testing.T) {
 	}
 }
 
+// badMin is how many replies of real models that must not be used the corpus holds.
+const badMin = 200
+
 // TestReplies holds the verdict of every reply of the corpus: what comes of it in
 // Extract, guard and mend.
 func TestReplies(t *testing.T) {
 	cases := readCases(t)
+	bad := 0
 	for _, folder := range []string{"real", "made"} {
 		for _, e := range readCorpus(t, folder) {
 			t.Run(e.name, func(t *testing.T) {
@@ -126,6 +130,9 @@ func TestReplies(t *testing.T) {
 				verdict, result := got.Code, ""
 				if got.Source != "" {
 					verdict, result = usable, fmt.Sprintf("%x", sha256.Sum256([]byte(got.Source)))[:12]
+				}
+				if folder == "real" && verdict != usable {
+					bad++
 				}
 				if *update {
 					e.head["verdict"], e.head["result"] = verdict, result
@@ -137,6 +144,9 @@ func TestReplies(t *testing.T) {
 				t.Logf("%s\nthe file then:\n%s", got.Why, got.Source)
 			})
 		}
+	}
+	if bad < badMin {
+		t.Errorf("%d bad replies of real models, want at least %d", bad, badMin)
 	}
 }
 

@@ -173,15 +173,21 @@ func TestRecordingsHoldNoSecrets(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
-	for _, s := range scenarios {
-		list, err := llmtest.ReadRecordings(filepath.Join(recordings, s.name))
+	seen := map[string]bool{}
+	for _, name := range files {
+		dir := filepath.Dir(name)
+		if seen[dir] {
+			continue
+		}
+		seen[dir] = true
+		list, err := llmtest.ReadRecordings(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, rec := range list {
 			for _, bad := range []string{"/tmp/", "/home/", "/root/", "Bearer ", "sk-"} {
 				if bytes.Contains(rec.Request.Body, []byte(bad)) || bytes.Contains(rec.Response.Body, []byte(bad)) {
-					t.Errorf("%s/%s holds %q", s.name, rec.Name, bad)
+					t.Errorf("%s/%s holds %q", dir, rec.Name, bad)
 				}
 			}
 		}
