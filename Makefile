@@ -23,6 +23,10 @@ demo: build ## set this machine up and let a real model answer a real task
 test: build test-packages ## all tests, with a real model server and a real model
 	@tools/with-server.sh $(CF) go test -timeout 20m ./...
 
+.PHONY: test-scaffold
+test-scaffold: test-packages ## the building blocks, each alone, in the guide's order and all together, with their slow tests
+	@CF_TEST_REQUIRE=1 CF_SCAFFOLD_LONG=1 ERL_LIBS="$$(tools/ra.sh)" go test -timeout 90m ./scaffold/...
+
 ##@ Build
 # The parsers of package syntax are C. On Linux the binary is still static where
 # the C library can be linked so; names are looked up by Go, as without cgo.
