@@ -70,6 +70,12 @@ defmodule BitActor.ReleaseTest do
     end
 
     refute File.exists?(Path.join(folder, "rel/releases/COOKIE"))
+
+    # In the configuration texts are written as lists of numbers: look at the terms.
+    [sys_config] = Path.wildcard(Path.join(folder, "rel/releases/*/sys.config"))
+    {:ok, terms} = :file.consult(sys_config)
+    assert :binary.match(:erlang.term_to_binary(terms), @canary) == :nomatch
+    assert :binary.match(:erlang.term_to_binary(terms), "drop_mode_qlen") != :nomatch
   end
 
   test "boots from a read-only tree as another user, answers, and stops with 0", context do

@@ -35,6 +35,7 @@ defmodule BitActor.Security.AuditTest do
 
     for {tampered, expected} <- [
           {[a, forged(b), c, d], {:broken, 2}},
+          {[a, rehashed(a, b), c, d], {:broken, 3}},
           {[a, c, d], {:broken, 2}},
           {[b, c, d], {:broken, 1}},
           {[a, c, b, d], {:broken, 2}},
@@ -106,6 +107,12 @@ defmodule BitActor.Security.AuditTest do
   defp forged(<<hash::binary-32, body::binary>>) do
     entry = %{:erlang.binary_to_term(body) | who: "somebody else"}
     hash <> :erlang.term_to_binary(entry, [:deterministic])
+  end
+
+  # The same, with a hash that fits: the next entry no longer does.
+  defp rehashed(<<previous::binary-32, _::binary>>, record) do
+    <<_::binary-32, body::binary>> = forged(record)
+    :crypto.hash(:sha256, [previous, body]) <> body
   end
 
   defp rewrite(path, records) do
