@@ -35,7 +35,7 @@ defmodule BitActor.JSONTest do
   end
 
   test "what is encoded decodes to the same" do
-    for _ <- 1..500 do
+    for _ <- 1..200 do
       term = term(4)
       assert {:ok, term} == JSON.decode(JSON.encode!(term))
     end

@@ -58,6 +58,21 @@ defmodule BitActor.Analytics.SketchTest do
     assert Sketch.quantiles(Sketch.new(), [0.5, 0.9]) == [nil, nil]
   end
 
+  test "a reading has what came since the one before" do
+    recorder = Recorder.new()
+
+    recorder =
+      Enum.reduce(1..3, recorder, fn count, recorder ->
+        for _ <- 1..count, do: Recorder.record(recorder.counters, 5_000)
+        {sketch, recorder} = Recorder.read(recorder)
+        assert sketch == Sketch.new(List.duplicate(5_000, count))
+        recorder
+      end)
+
+    assert {sketch, _} = Recorder.read(recorder)
+    assert sketch == %{}
+  end
+
   test "a recorder gives each value once, also while many record" do
     recorder = Recorder.new()
 

@@ -58,12 +58,12 @@ defmodule BitActor.Health.MemoryTest do
 
     pid =
       spawn_link(fn ->
-        garbage = Enum.map(1..500_000, &{&1})
+        garbage = Enum.map(1..200_000, &{&1})
         send(test, {:made, length(garbage)})
         receive(do: (:stop -> :ok))
       end)
 
-    assert_receive {:made, 500_000}, 10_000
+    assert_receive {:made, 200_000}, 10_000
     {:total_heap_size, before} = Process.info(pid, :total_heap_size)
     assert Memory.recover() == :ok
     {:total_heap_size, now} = Process.info(pid, :total_heap_size)

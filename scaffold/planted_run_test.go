@@ -1,0 +1,75 @@
+//go:build planted
+
+package scaffold
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// failed is what ExUnit says of a run in which tests failed: a bug that only
+// keeps the project from compiling would be no bug that a test caught.
+var failed = regexp.MustCompile(`[1-9][0-9]* failures?`)
+
+// TestPlantedBugsAreCaught puts each planted bug into the generated project and
+// runs the tests that must find it: first those that run by default, then the
+// slow ones too. It takes minutes: `go test -tags planted ./scaffold`.
+func TestPlantedBugsAreCaught(t *testing.T) {
+	bugs, files, _ := plantedBugs(t)
+	dir := t.TempDir()
+	for name, f := range files {
+		full := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(full, f.Content, f.Mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mix := func(environ []string, args ...string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), "mix", args...)
+		cmd.Dir = filepath.Join(dir, "bitactor_otp")
+		cmd.Env = append(os.Environ(), append(environ, "MIX_ENV=test", "HOME="+dir)...)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := mix(nil, "compile", "--warnings-as-errors"); err != nil {
+		t.Fatalf("without any bug: %v\n%s", err, out)
+	}
+	ra := ""
+	for _, b := range bugs {
+		var environ []string
+		if b.Needs == "ra" {
+			if ra == "" {
+				out, err := exec.CommandContext(t.Context(), "../tools/ra.sh").Output()
+				if err != nil {
+					t.Fatalf("tools/ra.sh: %v", err)
+				}
+				ra = "ERL_LIBS=" + strings.TrimSpace(string(out))
+			}
+			environ = []string{ra}
+		}
+		full := filepath.Join(dir, filepath.FromSlash(b.File))
+		planted := strings.Replace(string(files[b.File].Content), b.Replace, b.With, 1)
+		if err := os.WriteFile(full, []byte(planted), files[b.File].Mode); err != nil {
+			t.Fatal(err)
+		}
+		out, err := mix(environ, append([]string{"test"}, b.CaughtBy...)...)
+		if err == nil {
+			slow := []string{"test", "--include", "slow", "--include", "integration"}
+			out, err = mix(environ, append(slow, b.CaughtBy...)...)
+		}
+		if err == nil || !failed.MatchString(out) {
+			t.Errorf("%s: not caught by %v: %q\n%s", b.File, b.CaughtBy, b.With, out)
+		} else {
+			t.Logf("%s: caught", b.File)
+		}
+		if err := os.WriteFile(full, files[b.File].Content, files[b.File].Mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
