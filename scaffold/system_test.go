@@ -191,7 +191,7 @@ func TestEveryBlockIsFound(t *testing.T) {
 		"create CI/CD pipeline with automated testing, security scanning, and blue-green deployment":                                 {"ci", "kubernetes"},
 		"create real-time analytics dashboard for BitActor performance with streaming data processing and machine learning insights": {"analytics"},
 		"implement security hardening with authentication, authorization, encryption, and audit logging for production BitActor":     {"security"},
-		"analyze BitActor performance bottlenecks and implement optimizations for memory usage, CPU efficiency, and network I/O":     {"performance"},
+		"analyze BitActor performance bottlenecks and implement optimizations for memory usage, CPU efficiency, and network I/O":     {"memory", "performance"},
 		"optimize memory management in BitActor with Erlang garbage collection tuning and C memory pools":                            {"memory"},
 		"write a poem about the sea": nil,
 	} {

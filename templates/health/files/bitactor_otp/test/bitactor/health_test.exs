@@ -94,18 +94,18 @@ defmodule BitActor.HealthTest do
 
   test "starting and draining" do
     checks([])
-    on_exit(fn -> :persistent_term.put({BitActor, :phase}, :serving) end)
+    on_exit(fn -> :persistent_term.put(BitActor.Phase, :serving) end)
 
-    :persistent_term.put({BitActor, :phase}, :starting)
+    :persistent_term.put(BitActor.Phase, :starting)
     assert {503, %{"status" => "starting"}} = body(Health.startupz(nil))
     assert {503, %{"phase" => "starting"}} = body(Health.readyz(nil))
     assert Health.ready() == 0
 
-    :persistent_term.put({BitActor, :phase}, :serving)
+    :persistent_term.put(BitActor.Phase, :serving)
     assert {200, _} = body(Health.startupz(nil))
     assert {200, _} = body(Health.readyz(nil))
 
-    :persistent_term.put({BitActor, :phase}, :draining)
+    :persistent_term.put(BitActor.Phase, :draining)
     assert {503, %{"phase" => "draining"}} = body(Health.readyz(nil))
     assert {200, _} = body(Health.livez(nil))
     assert {200, _} = body(Health.startupz(nil))
