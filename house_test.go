@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"cmd":               {"commands"},
 	"core":              {"core"},
 	"bench":             {"core", "bench"},
+	"bench/cmdbench":    {"bench", "process"},                           // runs what it times
 	"bench/otpbench":    {"bench", "lazyregexp", "process", "scaffold"}, // runs the project that cf scaffold makes
 }
 

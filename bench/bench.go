@@ -40,6 +40,8 @@ type Result struct {
 	Ticks     Estimate `json:"ticks"`
 	NS        Estimate `json:"ns"`
 	Disturbed int      `json:"disturbed"` // runs left out
+
+	Samples []float64 `json:"samples,omitempty"` // ns per operation, in the order of the rounds
 }
 
 // Run runs every case once per round, in turn, so that a change of the machine's
@@ -75,7 +77,7 @@ func Run(ctx context.Context, plan Plan, cases []Case) ([]Result, error) {
 		}
 	}
 	for i, c := range cases {
-		results[i].Name, results[i].Ticks, results[i].NS = c.Name, Estimated(ticks[i]), Estimated(ns[i])
+		results[i].Name, results[i].Ticks, results[i].NS, results[i].Samples = c.Name, Estimated(ticks[i]), Estimated(ns[i]), ns[i]
 	}
 	return results, nil
 }

@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"io"
 	"strings"
 	"time"
@@ -42,6 +41,8 @@ type Measure struct {
 	Limit      string   `json:"limit,omitempty"`       // the case or operation that it is held against
 	LimitTicks float64  `json:"limit_ticks,omitempty"` // its median in the same run
 	Share      float64  `json:"share,omitempty"`       // of the limit reached: 1 would be the limit itself
+	// Samples are the runs themselves, ns per operation, in their order.
+	Samples []float64 `json:"samples,omitempty"`
 }
 
 // Claim is a figure held against its goal.
@@ -108,12 +109,5 @@ func yesNo(b bool) string {
 //go:embed report.html.tmpl
 var page string
 
-// HTML writes the report as a page that loads nothing. The page is parsed here, not
-// when the program starts.
-func (r *Report) HTML(w io.Writer) error {
-	t, err := template.New("report").Funcs(template.FuncMap{"yesNo": yesNo}).Parse(page)
-	if err != nil {
-		return err
-	}
-	return t.Execute(w, r)
-}
+// HTML writes the report as a page that loads nothing.
+func (r *Report) HTML(w io.Writer) error { return (&Document{Reports: []*Report{r}}).HTML(w) }

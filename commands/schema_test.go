@@ -70,6 +70,7 @@ var published = []struct {
 	{Trust{}, "cf trust: what a repository's checks would run, and whether they may"},
 	{TrustList{}, "cf trust --list"},
 	{Script{}, "cf completion"},
+	{BenchmarkVerdict{}, "cf benchmark: what changed against an earlier run or another command, and whether telemetry adds up"},
 	{Benchmark{}, "cf benchmark"},
 	{Calibration{}, "cf calibrate: what was measured of a model, and how it is asked from then on"},
 	{Version{}, "cf version, cf --version"},

@@ -54,7 +54,7 @@ func report(list []row, results []bench.Result, noise bench.Noise, allocations f
 
 func measure(r row, result bench.Result, by map[string]bench.Result) bench.Measure {
 	m := bench.Measure{
-		Case: r.name, Ticks: result.Ticks, NS: result.NS, Disturbed: result.Disturbed,
+		Case: r.name, Ticks: result.Ticks, NS: result.NS, Disturbed: result.Disturbed, Samples: result.Samples,
 		Batch: int(r.setup.Batch), Slots: int(r.setup.Slots), Trace: r.setup.TraceRecords != 0,
 	}
 	if l, ok := by[r.limit]; ok && result.Enough() {
