@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-
 	"slices"
 	"strconv"
 	"strings"
