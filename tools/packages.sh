@@ -31,6 +31,14 @@ erlang-eunit        /usr/lib/erlang/lib/eunit-*
 erlang-tools        /usr/lib/erlang/lib/tools-*
 erlang-parsetools   /usr/lib/erlang/lib/parsetools-*
 erlang-syntax-tools /usr/lib/erlang/lib/syntax_tools-*
+erlang-crypto       /usr/lib/erlang/lib/crypto-*
+erlang-inets        /usr/lib/erlang/lib/inets-*
+erlang-public-key   /usr/lib/erlang/lib/public_key-*
+erlang-ssl          /usr/lib/erlang/lib/ssl-*
+erlang-runtime-tools /usr/lib/erlang/lib/runtime_tools-*
+erlang-proper       /usr/lib/erlang/lib/proper-*
+prometheus          promtool
+curl                curl
 elixir              mix
 cppcheck            cppcheck
 '
@@ -48,11 +56,23 @@ missing() {
   done <<<"$needed"
 }
 
+private=(-o "Dir::State::lists=$own/lists" -o "Dir::Cache=$own" -o Debug::NoLocking=1 -q)
+
+# unpack_promtool gets one program of a package that would start a service if it were
+# installed.
+unpack_promtool() {
+  mkdir -p "$own/lists/partial" "$own/archives/partial" "$own/bin" "$own/root"
+  apt-get "${private[@]}" update >/dev/null || return
+  (cd "$own/archives" && apt-get "${private[@]}" download prometheus >/dev/null) || return
+  dpkg -x "$own"/archives/prometheus_*.deb "$own/root" || return
+  ln -sf "$own/root/usr/bin/promtool" "$own/bin/promtool"
+  echo "unpacked for the tests, into $own: promtool"
+}
+
 # unpack gets packages and what they depend on, and makes a wrapper of each
 # program that finds its libraries.
 unpack() {
   mkdir -p "$own/lists/partial" "$own/archives/partial" "$own/bin" "$own/root"
-  local private=(-o "Dir::State::lists=$own/lists" -o "Dir::Cache=$own" -o Debug::NoLocking=1 -q)
   apt-get "${private[@]}" update >/dev/null &&
     apt-get "${private[@]}" -y --download-only --no-install-recommends install "$@" >/dev/null || return
   local deb package library name
@@ -71,6 +91,9 @@ declare -A movable=([tmux]=tmux [iproute2]=ip)
 
 mapfile -t wanted < <(missing)
 [ ${#wanted[@]} -gt 0 ] || exit 0
+if [[ " ${wanted[*]} " == *" prometheus "* ]] && command -v apt-get >/dev/null && command -v dpkg >/dev/null; then
+  unpack_promtool || true
+fi
 sudo=
 [ "$(id -u)" = 0 ] || sudo="sudo -n"
 install() {
