@@ -32,7 +32,7 @@ func newBenchmarkCmd(a *App) *cobra.Command {
 	var o benchmarkOptions
 	cmd := &cobra.Command{
 		Use:   "benchmark [SUITE...]",
-		Short: "Measure the core, the generated system, cf itself, or any two commands",
+		Short: "Measure the core, the generated system, cf, or two commands",
 		Long: "Each figure stands beside the machine's own limit, measured in the same run, and with the\n" +
 			"conditions without which it means nothing; unfavourable cases are not left out. A figure that\n" +
 			"misses its goal is no error. A machine with other work to do measures that too.\n\n" +

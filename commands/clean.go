@@ -33,7 +33,7 @@ func newCleanCmd(a *App) *cobra.Command {
 	var flags cleanFlags
 	cmd := &cobra.Command{
 		Use:   "clean [PATH]",
-		Short: "Find code that pretends or hides failures, and mend what can be mended",
+		Short: "Find code that pretends or hides failures, and mend it",
 		Long: "Looks at the product code at PATH (the current folder if none is given), not at its tests.\n\n" +
 			"mocks: stubs, test doubles and work that is only pretended; each is listed with why.\n" +
 			"errors: handling that hides failures. In Elixir a rescue that turns every failure into a value\n" +

@@ -26,7 +26,7 @@ func newFinishCmd(a *App) *cobra.Command {
 	var flags finishFlags
 	cmd := &cobra.Command{
 		Use:   "finish PATH",
-		Short: "Bring a piece of work to done: unite tests, list what is open, check",
+		Short: "Bring work to done: unite tests, list what is open, check",
 		Long: "Unites the tests that lie scattered around PATH (queue_extra_test.go, queue_2_test.go and the\n" +
 			"like) in their canonical file, by syntax tree: imports and helpers once, a case dropped only\n" +
 			"where one with the same body stays. It lands only if every case runs as before. Then rejected\n" +
