@@ -61,27 +61,27 @@ private=(-o "Dir::State::lists=$own/lists" -o "Dir::Cache=$own" -o Debug::NoLock
 # unpack_promtool gets one program of a package that would start a service if it were
 # installed.
 unpack_promtool() {
-  mkdir -p "$own/lists/partial" "$own/archives/partial" "$own/bin" "$own/root"
+  mkdir -p "$own/lists/partial" "$own/archives/partial" "$own/bin" "$own/unpacked"
   apt-get "${private[@]}" update >/dev/null || return
   (cd "$own/archives" && apt-get "${private[@]}" download prometheus >/dev/null) || return
-  dpkg -x "$own"/archives/prometheus_*.deb "$own/root" || return
-  ln -sf "$own/root/usr/bin/promtool" "$own/bin/promtool"
+  dpkg -x "$own"/archives/prometheus_*.deb "$own/unpacked" || return
+  ln -sf "$own/unpacked/usr/bin/promtool" "$own/bin/promtool"
   echo "unpacked for the tests, into $own: promtool"
 }
 
 # unpack gets packages and what they depend on, and makes a wrapper of each
 # program that finds its libraries.
 unpack() {
-  mkdir -p "$own/lists/partial" "$own/archives/partial" "$own/bin" "$own/root"
+  mkdir -p "$own/lists/partial" "$own/archives/partial" "$own/bin" "$own/unpacked"
   apt-get "${private[@]}" update >/dev/null &&
     apt-get "${private[@]}" -y --download-only --no-install-recommends install "$@" >/dev/null || return
   local deb package library name
-  for deb in "$own"/archives/*.deb; do dpkg -x "$deb" "$own/root" || return; done
-  library=$(dirname "$(find "$own/root" -name '*.so*' -print -quit)")
+  for deb in "$own"/archives/*.deb; do dpkg -x "$deb" "$own/unpacked" || return; done
+  library=$(dirname "$(find "$own/unpacked" -name '*.so*' -print -quit)")
   for package in "$@"; do
     name=${movable[$package]}
     printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$library" \
-      "$(find "$own/root" -path "*bin/$name" -print -quit)" >"$own/bin/$name"
+      "$(find "$own/unpacked" -path "*bin/$name" -print -quit)" >"$own/bin/$name"
     chmod +x "$own/bin/$name"
   done
 }
