@@ -116,7 +116,8 @@ func setupScript(env *testscript.Env) error {
 	if cache, err := os.UserCacheDir(); err == nil {
 		env.Setenv("SHARED", filepath.Join(cache, "cf-test", "checks")) // compilers' caches, kept between runs
 	}
-	env.Setenv("OLLAMA_HOST", "127.0.0.1:1") // nothing listens: no script meets the developer's own server
+	env.Setenv("OLLAMA_HOST", "127.0.0.1:1")  // nothing listens: no script meets the developer's own server
+	env.Setenv("GORACE", "atexit_sleep_ms=0") // each cf of a script would wait a second at its end
 	env.Values[scriptKey("tb")] = env.T()
 	env.Values[scriptKey("trees")] = map[string]string{}
 	env.Values[scriptKey("server")] = &scriptServer{}
