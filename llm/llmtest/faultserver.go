@@ -62,7 +62,8 @@ func NewFaultServer(t testing.TB, f Fault) *FaultServer {
 		s.strays.Add(1)
 		w.WriteHeader(http.StatusTeapot)
 	}))
-	s.server = httptest.NewServer(s)
+	s.server = httptest.NewUnstartedServer(s)
+	s.server.Start() // after the field is set, which a request may read
 	s.URL = s.server.URL
 	if f.Refuse {
 		s.server.Close()
