@@ -49,7 +49,7 @@ type Diagnostic struct {
 	Message  string   `json:"message"`
 	Checker  string   `json:"checker"` // "go"
 	Tool     string   `json:"tool"`    // "go vet"
-	// Run fills in the rest.
+	// Run fills in the rest, but a Source that is there already.
 	Source string `json:"source,omitempty"` // the line's text, at most 300 bytes of it
 	Beside bool   `json:"beside,omitempty"` // in a file that was not asked about, such as a caller of what changed
 }

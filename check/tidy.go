@@ -32,7 +32,7 @@ func (r *running) tidy(p *Part) {
 		d.Checker = cmp.Or(d.Checker, p.Checker)
 		d.Severity = cmp.Or(d.Severity, Error)
 		d.Message = clip(strings.TrimSpace(d.Message), messageBytesMax)
-		d.Source = clip(source.at(d.File, d.Line), sourceBytesMax)
+		d.Source = clip(cmp.Or(d.Source, source.at(d.File, d.Line)), sourceBytesMax)
 		d.Beside = d.File != "" && !p.whole && !asked[d.File]
 	}
 	slices.SortStableFunc(p.Diagnostics, compare)

@@ -123,14 +123,14 @@ func (checker) Check(ctx context.Context, t check.Target) (check.Outcome, error)
 		s.Missing(checker{}.Tools()[0])
 		return s.Outcome(), nil
 	}
-	r := &run{Session: s, ctx: ctx, program: program, broken: map[string]bool{}, said: map[fault]bool{}}
-	if err := r.setEnvironment(); err != nil {
+	program, err := Environment(s, program)
+	if err != nil {
 		return s.Outcome(), err
 	}
+	r := &run{Session: s, ctx: ctx, program: program, broken: map[string]bool{}, said: map[fault]bool{}}
 	if len(t.Only) == 0 {
 		r.source()
 	}
-	var err error
 	if r.HasFile("go.mod") {
 		err = r.module()
 	} else {
@@ -169,45 +169,49 @@ type result struct {
 	stdout, stderr string
 }
 
-// setEnvironment decides the variables of the go command. Everything that its
-// behaviour depends on is set: the user's own settings belong to other work.
-func (r *run) setEnvironment() error {
-	build, err := r.Target.Stage.Cache(buildCache)
+// Environment gives a program that runs the go command what this checker gives to
+// it: every variable that its behaviour depends on, and the folders that it reads. The
+// user's own settings belong to other work. The errors are those of Stage.Cache.
+func Environment(s *tool.Session, program tool.Program) (tool.Program, error) {
+	build, err := s.Target.Stage.Cache(buildCache)
 	if err != nil {
-		return err
+		return program, err
 	}
-	modules, shown := moduleCache(r.Target.Stage.Getenv)
+	modules, shown := moduleCache(s.Target.Stage.Getenv)
 	if !shown {
-		if modules, err = r.Target.Stage.Cache("go-mod"); err != nil {
-			return err
+		if modules, err = s.Target.Stage.Cache("go-mod"); err != nil {
+			return program, err
 		}
 	} else {
-		r.program.ReadOnly = append(r.program.ReadOnly, modules)
+		program.ReadOnly = append(program.ReadOnly, modules)
 	}
-	if root := goroot(r.program.Path); root != "" && !tool.Below(root, "/usr", "/opt", "/nix") {
-		r.program.ReadOnly = append(r.program.ReadOnly, root)
+	if command, ok := tool.Look(s.Target.Stage, "go"); ok {
+		program.ReadOnly = append(program.ReadOnly, command.ReadOnly...)
+		if root := goroot(command.Path); root != "" && !tool.Below(root, "/usr", "/opt", "/nix") {
+			program.ReadOnly = append(program.ReadOnly, root)
+		}
 	}
 	mode := "readonly"
-	if r.HasFile("vendor/modules.txt") {
+	if s.HasFile("vendor/modules.txt") {
 		mode = "vendor"
 	}
-	r.program.Env = append(r.program.Env,
+	program.Env = append(program.Env,
 		"GOFLAGS=-buildvcs=false -mod="+mode, "GOPROXY=off", "GOTOOLCHAIN=local", "GOENV=off", "GOVCS=*:off",
-		"GOCACHE="+build, "GOMODCACHE="+modules, "GOWORK="+r.workspace(),
+		"GOCACHE="+build, "GOMODCACHE="+modules, "GOWORK="+goWork(s.Target),
 		"GOROOT=", "GOEXPERIMENT=", "GODEBUG=", "GOOS=", "GOARCH=", "GO111MODULE=", "GOPATH=", "GOBIN=", "GOTMPDIR=", "GOINSECURE=", "GOPRIVATE=",
 	)
-	if !r.HasFile("go.mod") {
-		r.program.Env = append(r.program.Env, "GOFLAGS=-buildvcs=false", "GO111MODULE=off")
+	if !s.HasFile("go.mod") {
+		program.Env = append(program.Env, "GOFLAGS=-buildvcs=false", "GO111MODULE=off")
 	}
-	return nil
+	return program, nil
 }
 
-// workspace returns the go.work that holds for the project: one inside the
+// goWork returns the go.work that holds for the project: one inside the
 // tree, or none. The go command would look above the tree too.
-func (r *run) workspace() string {
-	for at := r.Target.Project; ; at = path.Dir(at) {
-		if rel := path.Join(at, "go.work"); r.Target.Stage.Kind(rel) == "file" {
-			return filepath.Join(r.Target.Stage.Root(), filepath.FromSlash(rel))
+func goWork(t check.Target) string {
+	for at := t.Project; ; at = path.Dir(at) {
+		if rel := path.Join(at, "go.work"); t.Stage.Kind(rel) == "file" {
+			return filepath.Join(t.Stage.Root(), filepath.FromSlash(rel))
 		}
 		if at == "." {
 			return "off"

@@ -1,6 +1,7 @@
 package tool
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,14 +34,24 @@ func Look(stage *workspace.Stage, name string) (Program, bool) {
 	}
 	for _, file := range []string{found, real} {
 		shown := filepath.Dir(file)
-		if shown == stage.Getenv("HOME") { // too much for one program
+		switch {
+		case shown == stage.Getenv("HOME"): // too much for one program
 			shown = file
+		case isEnvironment(filepath.Dir(shown)):
+			shown = filepath.Dir(shown)
 		}
 		if !Below(shown, system...) && !slices.Contains(p.ReadOnly, shown) {
 			p.ReadOnly = append(p.ReadOnly, shown)
 		}
 	}
 	return p, true
+}
+
+// isEnvironment tells whether a folder is a virtual environment of Python, whose
+// programs need its libraries (docs.python.org, "venv": pyvenv.cfg).
+func isEnvironment(dir string) bool {
+	info, err := os.Stat(filepath.Join(dir, "pyvenv.cfg"))
+	return err == nil && info.Mode().IsRegular()
 }
 
 // Below tells whether dir is one of folders or lies below one.

@@ -1,0 +1,1 @@
+curl -H "Authorization: token TOKEN" https://example.org

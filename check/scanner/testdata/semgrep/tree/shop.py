@@ -1,0 +1,5 @@
+eval("1")
+exec("1")
+print("1")
+input("1")
+exit(1)
