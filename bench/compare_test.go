@@ -103,7 +103,7 @@ func TestDocumentFormats(t *testing.T) {
 			t.Errorf("Markdown lacks %q", want)
 		}
 	}
-	for _, want := range []string{"<svg", "<circle", "<polyline", "push &amp; pop", `class="slower"`, "prefers-color-scheme: dark", "drain (&#43;200.0 %)", "&lt;cpu&gt;"} {
+	for _, want := range []string{"<svg", "<circle", "<polyline", "push &amp; pop", `class="slower"`, "prefers-color-scheme: dark", "(&#43;200.0 %)", "&lt;cpu&gt;"} {
 		if !strings.Contains(page.String(), want) {
 			t.Errorf("the page lacks %q", want)
 		}

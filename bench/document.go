@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"io"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 type Document struct {
 	Reports  []*Report `json:"reports"`
 	Quick    bool      `json:"quick,omitempty"`
+	Stopped  bool      `json:"stopped,omitempty"`  // before its end: what was measured until then
 	Changes  []Change  `json:"changes,omitempty"`  // against an earlier run, or A against B
 	Against  string    `json:"against,omitempty"`  // which, in words
 	Balances []Balance `json:"balances,omitempty"` // of telemetry
@@ -69,7 +69,7 @@ func ReadDocument(text []byte) (*Document, error) {
 
 // plain tells whether the document is no more than its one report.
 func (d *Document) plain() bool {
-	return len(d.Reports) == 1 && len(d.Changes)+len(d.Balances)+len(d.History) == 0
+	return len(d.Reports) == 1 && !d.Stopped && len(d.Changes)+len(d.Balances)+len(d.History) == 0
 }
 
 // JSON writes the document as one indented object; that of a single report alone is
@@ -108,27 +108,12 @@ func (d *Document) Markdown(w io.Writer) error {
 	for _, x := range d.Balances {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", yesNo(x.Holds), x.What, x.Left, x.Right)
 	}
+	if d.Stopped {
+		b.WriteString("\nStopped before its end: what was measured until then.\n")
+	}
 	if d.Quick {
 		b.WriteString("\nA quick run: not to be quoted.\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// HTML writes the document as a page that loads nothing. The page is parsed here, not
-// when the program starts.
-func (d *Document) HTML(w io.Writer) error {
-	t, err := template.New("report").Funcs(template.FuncMap{"yesNo": yesNo, "spread": spread, "ratios": ratios, "reached": reached, "past": past}).Parse(page)
-	if err != nil {
-		return err
-	}
-	return t.Execute(w, d)
-}
-
-// Title is that of the page.
-func (d *Document) Title() string {
-	if len(d.Reports) == 1 {
-		return d.Reports[0].Title
-	}
-	return "Benchmarks"
 }

@@ -4,37 +4,33 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 )
 
-// The measures of plots, in units of their own that the page scales.
-const (
-	plotWidth  = 900
-	plotLabels = 300 // left of the axis
-	plotRow    = 22
-	plotTop    = 26
-	dotsMax    = 80 // of one row
-)
+// dotsMax bounds the runs that one row shows.
+const dotsMax = 80
 
-// plot is a drawing of rows over one axis.
+// plot is a drawing of rows over one axis. Places are percent of the axis' width, so
+// that the page lays it out at any width without scaling the text.
 type plot struct {
-	Width, Height int
-	Ticks         []tick
-	Rows          []plotLine
-	One           float64 // where a ratio of 1 lies; 0 where there is none
+	About string
+	Ticks []tick
+	Rows  []plotLine
+	One   float64 // where a ratio of 1 lies; 0 where there is none
 }
 
 type tick struct {
-	X    float64
-	Text string
+	At     float64
+	Text   string
+	Anchor string // of the text: start, middle or end, so that it stays inside
+	Minor  bool   // left out where there is little room
 }
 
 // plotLine is one row: an interval, a median and the runs themselves.
 type plotLine struct {
-	Label, Value     string
-	Y, X1, X2, XM, W float64
-	Dots             []float64
-	Class            string
+	Label, Value, About string
+	Low, Width, Median  float64
+	Dots                []float64
+	Class               string
 }
 
 // axis maps a value to a place, by logarithm where the values spread far.
@@ -54,33 +50,77 @@ func axisOver(low, high float64) axis {
 	return axis{low / 1.15, high * 1.15, true}
 }
 
-func (a axis) x(v float64) float64 {
+// at returns the place of a value in percent; what lies outside is at the edge.
+func (a axis) at(v float64) float64 {
 	share := (v - a.low) / (a.high - a.low)
 	if a.log {
 		share = math.Log(max(v, a.low)/a.low) / math.Log(a.high/a.low)
 	}
-	return math.Round((plotLabels+min(max(share, 0), 1)*(plotWidth-plotLabels-60))*10) / 10
+	if math.IsNaN(share) {
+		return 0
+	}
+	return math.Round(min(max(share, 0), 1)*10000) / 100
 }
 
-// ticks are some round values.
+// The least distance of two ticks in percent: where there is room, and on a phone.
+const (
+	tickApart      = 11
+	majorTickApart = 24
+	ticksMax       = 100 // tried, whatever the bounds are
+)
+
+// ticks are some round values, no two of them so near that their texts touch.
 func (a axis) ticks(text func(float64) string) []tick {
 	var out []tick
+	last, lastMajor := -100.0, -100.0
+	for _, v := range a.round() {
+		at := a.at(v)
+		if v < a.low || v > a.high || at-last < tickApart {
+			continue
+		}
+		t := tick{At: at, Text: text(v), Anchor: "middle", Minor: at-lastMajor < majorTickApart}
+		switch {
+		case at < 8:
+			t.Anchor = "start"
+		case at > 92:
+			t.Anchor = "end"
+		}
+		if last = at; !t.Minor {
+			lastMajor = at
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// round returns the values 1, 2 and 5 times a power of ten, or the powers alone where
+// the axis has many.
+func (a axis) round() []float64 {
+	var out []float64
 	if a.log {
-		for e := math.Floor(math.Log10(a.low)); e <= math.Log10(a.high); e++ {
-			for _, m := range []float64{1, 2, 5} {
-				if v := m * math.Pow(10, e); v >= a.low && v <= a.high && (m == 1 || a.high/a.low < 200) {
-					out = append(out, tick{a.x(v), text(v)})
-				}
+		steps := []float64{1, 2, 5}
+		if a.high/a.low > 1000 {
+			steps = steps[:1]
+		}
+		for e := math.Floor(math.Log10(a.low)); e <= math.Log10(a.high) && len(out) < ticksMax; e++ {
+			for _, m := range steps {
+				out = append(out, m*math.Pow(10, e))
 			}
 		}
 		return out
 	}
-	step := math.Pow(10, math.Floor(math.Log10((a.high-a.low)/2)))
-	if (a.high-a.low)/step > 8 {
-		step *= 5
+	step := math.Pow(10, math.Floor(math.Log10((a.high-a.low)/4)))
+	for _, m := range []float64{2, 2.5} { // to 2 and 5 times it
+		if (a.high-a.low)/step > 8 {
+			step *= m
+		}
 	}
-	for v := math.Ceil(a.low/step) * step; v <= a.high; v += step {
-		out = append(out, tick{a.x(v), text(v)})
+	for i := range ticksMax {
+		v := (math.Ceil(a.low/step) + float64(i)) * step
+		if !(v <= a.high) {
+			break
+		}
+		out = append(out, v)
 	}
 	return out
 }
@@ -106,7 +146,14 @@ func trimmed(v float64) string {
 	return text
 }
 
-func newPlot(rows int) *plot { return &plot{Width: plotWidth, Height: plotTop + rows*plotRow + 8} }
+func percent(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) }
+
+// row lays an interval and its median on the axis.
+func (a axis) row(label, value string, low, median, high float64) plotLine {
+	r := plotLine{Label: label, Value: value, Low: a.at(low), Median: a.at(median)}
+	r.Width = math.Round(max(a.at(high)-r.Low, 0.15)*100) / 100
+	return r
+}
 
 // spread draws how the runs of each case lie; nil where there are none.
 func spread(r *Report) *plot {
@@ -121,14 +168,14 @@ func spread(r *Report) *plot {
 	if len(shown) == 0 {
 		return nil
 	}
-	a, p := axisOver(low, high), newPlot(len(shown))
+	a, p := axisOver(low, high), &plot{About: "Medians of " + r.Title}
 	p.Ticks = a.ticks(nanoseconds)
-	for i, m := range shown {
-		row := plotLine{Label: m.Case, Value: nanoseconds(m.NS.Median), Y: float64(plotTop + i*plotRow), X1: a.x(m.NS.Low), X2: a.x(m.NS.High), XM: a.x(m.NS.Median)}
-		row.W = max(row.X2-row.X1, 1)
+	for _, m := range shown {
+		row := a.row(m.Case, nanoseconds(m.NS.Median), m.NS.Low, m.NS.Median, m.NS.High)
+		row.About = fmt.Sprintf("%s: median %s, 95 %% interval %s to %s, of %d runs", m.Case, row.Value, nanoseconds(m.NS.Low), nanoseconds(m.NS.High), m.NS.Runs)
 		for _, v := range thinned(m.Samples, dotsMax) {
 			if v <= high {
-				row.Dots = append(row.Dots, a.x(v))
+				row.Dots = append(row.Dots, a.at(v))
 			}
 		}
 		p.Rows = append(p.Rows, row)
@@ -138,25 +185,20 @@ func spread(r *Report) *plot {
 
 // reached draws which share of its limit each case reaches; nil where none has one.
 func reached(r *Report) *plot {
-	var shown []Measure
-	for _, m := range r.Measures {
-		if m.Share > 0 {
-			shown = append(shown, m)
-		}
-	}
-	if len(shown) == 0 {
-		return nil
-	}
 	a := axis{low: 0, high: 1}
-	for _, m := range shown {
+	for _, m := range r.Measures {
 		a.high = max(a.high, m.Share)
 	}
-	p := newPlot(len(shown))
-	p.Ticks, p.One = a.ticks(func(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) }), a.x(1)
-	for i, m := range shown {
-		p.Rows = append(p.Rows, plotLine{
-			Label: m.Case, Value: fmt.Sprintf("%.0f %%", 100*m.Share), Y: float64(plotTop + i*plotRow), X1: plotLabels, X2: a.x(m.Share), XM: a.x(m.Share), W: max(a.x(m.Share)-plotLabels, 1), Class: "bar",
-		})
+	p := &plot{About: "Shares of the limit, " + r.Title, Ticks: a.ticks(percent), One: a.at(1)}
+	for _, m := range r.Measures {
+		if m.Share > 0 {
+			row := a.row(m.Case, percent(m.Share), 0, m.Share, m.Share)
+			row.About, row.Class = fmt.Sprintf("%s: %s of the limit, %s", m.Case, percent(m.Share), m.Limit), "bar"
+			p.Rows = append(p.Rows, row)
+		}
+	}
+	if len(p.Rows) == 0 {
+		return nil
 	}
 	return p
 }
@@ -167,62 +209,26 @@ func ratios(changes []Change) *plot {
 	if len(changes) == 0 {
 		return nil
 	}
-	low, high := 0.95, 1.05
+	low, high := 0.9, 1.1
 	for _, c := range changes {
 		low, high = min(low, c.Low), max(high, c.High)
 	}
-	a, p := axisOver(low, high), newPlot(len(changes))
-	p.Ticks, p.One = a.ticks(func(v float64) string { return fmt.Sprintf("%.3g", v) }), a.x(1)
-	for i, c := range changes {
-		row := plotLine{Label: c.Case, Value: fmt.Sprintf("%.3f", c.Ratio), Y: float64(plotTop + i*plotRow), X1: a.x(c.Low), X2: a.x(c.High), XM: a.x(c.Ratio), Class: string(c.Call)}
-		row.W = max(row.X2-row.X1, 1)
+	a, p := axisOver(low, high), &plot{About: "Ratios of time, now over before"}
+	p.Ticks, p.One = a.ticks(func(v float64) string { return trimmed(v) + "x" }), a.at(1)
+	for _, c := range changes {
+		row := a.row(c.Case, fmt.Sprintf("%.3fx", c.Ratio), c.Low, c.Ratio, c.High)
+		row.About, row.Class = fmt.Sprintf("%s: %.3f times the time, 95 %% interval %.3f to %.3f, %s", c.Case, c.Ratio, c.Low, c.High, c.Call), class(c.Call)
 		p.Rows = append(p.Rows, row)
 	}
 	return p
 }
 
-// line is a case over its runs.
-type line struct{ Label, Points, Change string }
-
-// historyCases and historyRuns bound the drawing of the past.
-const (
-	historyCases = 12
-	historyRuns  = 60
-)
-
-// past draws how each case went over the earlier runs, by its first one; nil for
-// fewer than two runs. Quick runs are not drawn beside others.
-func past(d *Document) []line {
-	runs := slices.DeleteFunc(slices.Clone(d.History), func(p Past) bool { return p.Quick != d.Quick })
-	if len(runs) > historyRuns {
-		runs = runs[len(runs)-historyRuns:]
+// class is a call as a name in the page's style.
+func class(c Call) string {
+	if c == Same {
+		return "same"
 	}
-	if len(runs) < 2 {
-		return nil
-	}
-	var out []line
-	for _, r := range d.Reports {
-		for _, m := range r.Measures {
-			first, last := 0.0, 0.0
-			var points []string
-			for i, run := range runs {
-				v, ok := run.Medians[m.Case]
-				if !ok || v <= 0 {
-					continue
-				}
-				if first == 0 {
-					first = v
-				}
-				last = v
-				x, y := 200*float64(i)/float64(len(runs)-1), 20-20*math.Log2(v/first)
-				points = append(points, fmt.Sprintf("%.1f,%.1f", x, min(max(y, 1), 39)))
-			}
-			if len(points) >= 2 && len(out) < historyCases {
-				out = append(out, line{m.Case, strings.Join(points, " "), fmt.Sprintf("%+.1f %%", 100*(last/first-1))})
-			}
-		}
-	}
-	return out
+	return string(c)
 }
 
 // thinned returns at most n values, evenly.

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	_ "embed"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,6 +18,7 @@ type Report struct {
 	Tables     []Table   `json:"tables"`
 	Measures   []Measure `json:"measures"`
 	Claims     []Claim   `json:"claims"`
+	Latencies  []Latency `json:"latencies,omitempty"` // of single operations
 }
 
 // Table is a titled block of rows; every row has as many cells as there are
@@ -105,9 +105,3 @@ func yesNo(b bool) string {
 	}
 	return "no"
 }
-
-//go:embed report.html.tmpl
-var page string
-
-// HTML writes the report as a page that loads nothing.
-func (r *Report) HTML(w io.Writer) error { return (&Document{Reports: []*Report{r}}).HTML(w) }

@@ -41,6 +41,7 @@ prometheus          promtool
 curl                curl
 elixir              mix
 cppcheck            cppcheck
+chromium            chromium
 '
 own=${CF_TEST_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/cf-test}/tools
 PATH=$PATH:/usr/sbin:/sbin:$own/bin
