@@ -9,9 +9,6 @@ import (
 	"sync"
 
 	"golang.org/x/tools/txtar"
-
-	"github.com/bitactor/cf/lazyregexp"
-	"github.com/bitactor/cf/syntax"
 )
 
 //go:embed patterns/*.txtar
@@ -119,78 +116,4 @@ func parse(id string, data []byte) (*Pattern, error) {
 		return nil, fmt.Errorf("pattern %s: needs a query, a language and why", id)
 	}
 	return p, nil
-}
-
-// match is what a query found.
-type match struct {
-	tree *syntax.File
-	by   map[string]syntax.Range
-}
-
-func (m match) text(name string) string { return m.tree.Text(m.by[name]) }
-
-// condition keeps a match from being a finding: keep says why the code stays as it
-// is and is told; drop says that it is not what the pattern is about.
-type condition func(m match) (keep string, drop bool)
-
-var conditions = map[string]condition{
-	"boundary": func(m match) (string, bool) {
-		if call := boundary.FindString(m.text("found")); call != "" {
-			return fmt.Sprintf("a boundary: %s can fail by what lies outside of this program", strings.TrimRight(strings.TrimSpace(call), "(")), false
-		}
-		return "", false
-	},
-	// A comment inside says why.
-	"commented": func(m match) (string, bool) {
-		found := m.by["found"]
-		return "", slices.ContainsFunc(m.tree.Regions(), func(r syntax.Region) bool {
-			return r.Kind == syntax.Comment && found.Start <= r.Range.Start && r.Range.End <= found.End
-		})
-	},
-	// The value names what was caught: it is passed on.
-	"used": func(m match) (string, bool) {
-		name := strings.TrimSpace(m.text("caught"))
-		return "", name != "_" && name != "" && slices.Contains(words(m.text("value")), name)
-	},
-	// A class that others are derived from.
-	"abstract": func(m match) (string, bool) {
-		at := m.by["found"].Start
-		for _, s := range m.tree.Symbols() {
-			if s.Range.Start <= at && at < s.Range.End {
-				head := m.tree.Text(syntax.Range{Start: s.Range.Start, End: s.Decl.Start}) + s.Signature + s.Name
-				if abstract.MatchString(head) {
-					return "", true
-				}
-			}
-		}
-		return "", false
-	},
-	// The check before it decides by what is there.
-	"lookup": func(m match) (string, bool) { return "", lookup.MatchString(m.text("before")) },
-}
-
-var (
-	boundary = lazyregexp.New(`\b(?:File|IO|Path|Port|System|Req|HTTPoison|Finch|Tesla|Mint|Jason|Poison|JSON|URI|Base|Integer|Float|Decimal|Date|DateTime|NaiveDateTime|Time|Code|Node|Repo|Application|Registry|Process|GenServer|Agent|Task|Supervisor|DynamicSupervisor|Module|Mix|Regex|Logger)\.\w|:(?:gen_tcp|gen_udp|ssl|inet|inet_res|httpc|ets|dets|mnesia|file|os|net_adm|net_kernel|rpc|erpc|gen_server|erlang|persistent_term|code|zlib|json|public_key|crypto|global|pg|ra|telemetry)\.\w|\b(?:String\.to_(?:integer|float|atom|existing_atom)|apply|send|receive|exit|struct!?)\b|\w*(?:parse|decode|deserialize|connect|fetch|request|read|load|eval|close|stop|kill|shutdown|cleanup|unlink|remove|delete|getattr|open|import|socket|subprocess|recv|print|log|flush|write|terminate|release|cancel|del)\w*[!?]?\(|\b(?:import|os\.|sys\.|shutil\.|json\.|requests\.|urllib|float|int)\b`)
-	abstract = lazyregexp.New(`abstractmethod|\bABC\b|Protocol|Base|Abstract|Interface|Mixin|Visitor|overload`)
-	lookup   = lazyregexp.New(`\b(?:Stat|Lstat|Lookup\w*|ReadFile|Open|LookPath|Getwd|Parse\w*|Atoi|Unmarshal|Get\w*|Find\w*|Rel|EvalSymlinks)\(`)
-)
-
-func words(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool {
-		return r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
-	})
-}
-
-// judge asks the pattern's conditions.
-func (p *Pattern) judge(m match) (keep string, drop bool) {
-	for _, u := range p.Unless {
-		k, d := conditions[u](m)
-		if d {
-			return "", true
-		}
-		if keep == "" {
-			keep = k
-		}
-	}
-	return keep, false
 }

@@ -2,6 +2,7 @@ package clean
 
 import (
 	"context"
+	"path"
 	"runtime"
 	"sync"
 
@@ -30,6 +31,10 @@ func Tree(ctx context.Context, t *workspace.Tree, files []string, patterns []*Pa
 	}
 	parts := make([]part, len(files))
 	r := &Result{Set: &workspace.Set{Reads: map[string]string{}}, Unread: map[string]string{}}
+	names, err := namesOf(ctx, t, files)
+	if err != nil {
+		return nil, err
+	}
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.NumCPU())
@@ -44,7 +49,7 @@ func Tree(ctx context.Context, t *workspace.Tree, files []string, patterns []*Pa
 				if err != nil {
 					return p, err
 				}
-				if p.found, err = Find(ctx, file, text, patterns); err != nil {
+				if p.found, err = find(ctx, file, text, patterns, names); err != nil {
 					return p, err
 				}
 				mended, err := Mend(ctx, file, text, p.found)
@@ -77,4 +82,22 @@ func Tree(ctx context.Context, t *workspace.Tree, files []string, patterns []*Pa
 		}
 	}
 	return r, nil
+}
+
+// namesOf counts the methods of all files of Python, tests too: one that is defined
+// more than once is implemented by others.
+func namesOf(ctx context.Context, t *workspace.Tree, files []string) (Names, error) {
+	names := Names{}
+	for _, file := range files {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if path.Ext(file) != ".py" {
+			continue
+		}
+		if text, err := t.Read(file); err == nil { // else it is told below as unread
+			names.add(text)
+		}
+	}
+	return names, nil
 }

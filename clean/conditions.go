@@ -1,0 +1,171 @@
+package clean
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bitactor/cf/lazyregexp"
+	"github.com/bitactor/cf/syntax"
+)
+
+// match is what a query found.
+type match struct {
+	tree  *syntax.File
+	by    map[string]syntax.Range
+	names Names
+}
+
+func (m match) text(name string) string { return m.tree.Text(m.by[name]) }
+
+// condition keeps a match from being a finding: keep says why the code stays as it
+// is and is told; drop says that it is not what the pattern is about.
+type condition func(m match) (keep string, drop bool)
+
+var conditions = map[string]condition{
+	"boundary": func(m match) (string, bool) {
+		if call := boundary.FindString(m.text("found")); call != "" {
+			return fmt.Sprintf("a boundary: %s can fail by what lies outside of this program", strings.TrimRight(strings.TrimSpace(call), "(")), false
+		}
+		return "", false
+	},
+	// A comment inside says why.
+	"commented": func(m match) (string, bool) {
+		found := m.by["found"]
+		return "", slices.ContainsFunc(m.tree.Regions(), func(r syntax.Region) bool {
+			return r.Kind == syntax.Comment && found.Start <= r.Range.Start && r.Range.End <= found.End
+		})
+	},
+	// The value names what was caught: it is passed on.
+	"used": func(m match) (string, bool) {
+		name := strings.TrimSpace(m.text("caught"))
+		return "", name != "_" && name != "" && slices.Contains(words(m.text("value")), name)
+	},
+	// A class that others are derived from.
+	"abstract": func(m match) (string, bool) {
+		at := m.by["found"].Start
+		for _, s := range m.tree.Symbols() {
+			if s.Range.Start <= at && at < s.Range.End {
+				head := m.tree.Text(syntax.Range{Start: s.Range.Start, End: s.Decl.Start}) + s.Signature + s.Name
+				if abstract.MatchString(head) {
+					return "", true
+				}
+			}
+		}
+		return "", false
+	},
+	// A method that others are to implement, or one that stands for a decorator alone.
+	"implemented": func(m match) (string, bool) {
+		s, ok := m.around(syntax.Method, syntax.Function)
+		if !ok {
+			return "", false
+		}
+		text := m.tree.Text(s.Range)
+		silent := !strings.ContainsAny(m.text("found"), `"'`)
+		decorated := strings.HasPrefix(strings.TrimSpace(text), "@")
+		return "", s.Parent != "" && (m.names[s.Name] > 1 || strings.HasPrefix(s.Name, "__") || forOthers.MatchString(text)) || silent && decorated
+	},
+	// The check before it decides by what is there.
+	"lookup": func(m match) (string, bool) { return "", lookup.MatchString(m.text("before")) },
+	// What is looked at, on the line that opens the block around, lies outside.
+	"boundary-subject": func(m match) (string, bool) {
+		if call := boundary.FindString(m.opening()); call != "" {
+			return fmt.Sprintf("a boundary: %s can fail by what lies outside of this program", strings.TrimRight(strings.TrimSpace(call), "(")), false
+		}
+		return "", false
+	},
+	// The name of the function, or its spec, says what the answer means.
+	"attempt": func(m match) (string, bool) {
+		s, ok := m.around(syntax.Function, syntax.Macro)
+		if !ok {
+			return "", false
+		}
+		spec := specified.FindString(m.tree.Text(syntax.Range{Start: s.Range.Start, End: s.NameRange.Start}))
+		return "", attempt.MatchString(s.Name) || slices.Contains(words(spec), strings.Trim(m.text("value"), ":")) && strings.Contains(spec, "|")
+	},
+	// The new error speaks of the one that was caught, or ends the program with it.
+	"named": func(m match) (string, bool) {
+		caught := m.text("caught")
+		for line := range strings.Lines(m.text("body")) {
+			if !logging.MatchString(line) && slices.Contains(words(line), caught) {
+				return "", true
+			}
+		}
+		return "", exits.MatchString(m.text("change"))
+	},
+}
+
+var (
+	boundary  = lazyregexp.New(`\b(?:File|IO|Path|Port|System|Req|HTTPoison|Finch|Tesla|Mint|Jason|Poison|JSON|URI|Base|Integer|Float|Decimal|Date|DateTime|NaiveDateTime|Time|Code|Node|Repo|Application|Registry|Process|GenServer|Agent|Task|Supervisor|DynamicSupervisor|Module|Mix|Regex|Logger)\.\w|:(?:gen_tcp|gen_udp|ssl|inet|inet_res|httpc|ets|dets|mnesia|file|os|net_adm|net_kernel|rpc|erpc|gen_server|erlang|persistent_term|code|zlib|json|erl_eval|erl_scan|beam_lib|public_key|crypto|global|pg|ra|telemetry)\.\w|\b(?:String\.to_(?:integer|float|atom|existing_atom)|apply|send|receive|exit|struct!?)\b|\w*(?:parse|decode|deserialize|connect|fetch|request|read|load|eval|close|stop|kill|shutdown|cleanup|unlink|remove|delete|getattr|open|import|socket|subprocess|recv|print|log|flush|write|terminate|release|cancel|del)\w*[!?]?\(|\b(?:import|os\.|sys\.|shutil\.|json\.|requests\.|httpx\.|aiohttp\.|urllib|float|int)\b|\bList\.to_\w+|\.__info__\(|\.module_info\(`)
+	abstract  = lazyregexp.New(`abstractmethod|\bABC\b|Protocol|Base|Abstract|Interface|Mixin|Visitor|overload`)
+	lookup    = lazyregexp.New(`\b(?:Stat|Lstat|Lookup\w*|ReadFile|Open|LookPath|Getwd|Parse\w*|Atoi|Unmarshal|Get\w*|Find\w*|Rel|EvalSymlinks)\(`)
+	forOthers = lazyregexp.New(`(?i)subclass|overrid|implementors?\b|derived class|child class|must (?:be )?implement`)
+	attempt   = lazyregexp.New(`^(?:safe|try|maybe)_|\?$`)
+	specified = lazyregexp.New(`(?s)@spec\s.*`)
+	logging   = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?(?:\.\w+)?\(|^\s*(?:print|traceback\.\w+|(?:\w+\.)*warn)\(`)
+	exits     = lazyregexp.New(`^raise\s+(?:\w+\.)*(?:SystemExit|Exit|Abort|KeyboardInterrupt|StopIteration|StopAsyncIteration)\b`)
+)
+
+// around returns the innermost symbol of some kinds that holds what was found.
+func (m match) around(kinds ...syntax.Kind) (inner syntax.Symbol, ok bool) {
+	at := m.by["found"].Start
+	for _, s := range m.tree.Symbols() {
+		if s.Range.Start <= at && at < s.Range.End && slices.Contains(kinds, s.Kind) {
+			inner, ok = s, true
+		}
+	}
+	return inner, ok
+}
+
+// opening returns the nearest line above that is indented less than what was found,
+// and those above that it goes on from: "value", "|> f()", "|> case do".
+func (m match) opening() string {
+	src := m.tree.Source()
+	at := m.by["found"].Start
+	indent, _ := indentation(src, at)
+	lines := strings.Split(string(src[:at]), "\n")
+	for i := len(lines) - 2; i >= 0; i-- {
+		line := lines[i]
+		if strings.TrimSpace(line) == "" || len(line)-len(strings.TrimLeft(line, " \t")) >= len(indent) {
+			continue
+		}
+		from := i
+		for from > 0 && strings.HasPrefix(strings.TrimSpace(lines[from]), "|>") {
+			from--
+		}
+		return strings.Join(lines[from:i+1], "\n")
+	}
+	return ""
+}
+
+// Names counts the definitions of each method in a tree.
+type Names map[string]int
+
+var pythonDefinition = lazyregexp.New(`(?m)^[ \t]+(?:async[ \t]+)?def[ \t]+(\w+)`)
+
+// add counts the methods of a file of Python.
+func (n Names) add(text []byte) {
+	for _, m := range pythonDefinition.FindAllSubmatch(text, -1) {
+		n[string(m[1])]++
+	}
+}
+
+func words(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool {
+		return r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
+	})
+}
+
+// judge asks the pattern's conditions.
+func (p *Pattern) judge(m match) (keep string, drop bool) {
+	for _, u := range p.Unless {
+		k, d := conditions[u](m)
+		if d {
+			return "", true
+		}
+		if keep == "" {
+			keep = k
+		}
+	}
+	return keep, false
+}
