@@ -35,6 +35,7 @@ func readGo(ctx context.Context, in *input) error {
 	}
 	prometheus := bytes.Contains(in.data, []byte("prometheus/client_golang/prometheus"))
 	otel := bytes.Contains(in.data, []byte("go.opentelemetry.io/otel"))
+	sink := bytes.Contains(in.data, []byte("/go-metrics"))
 	for _, m := range matches {
 		function := g.captured(m, "function")
 		if function == "" {
@@ -50,6 +51,7 @@ func readGo(ctx context.Context, in *input) error {
 			if name, ok := g.value(args[1]); ok {
 				g.emit(emission{kind: span, name: name, place: g.at(at), test: g.test})
 			}
+		case sink && receiver == "metrics" && len(args) > 0 && g.sink(at, function, args):
 		default:
 			g.logged(at, function, args)
 		}
@@ -158,6 +160,39 @@ func (g *golang) instrument(at int, function string, args []string) {
 		e.unit = m[1]
 	}
 	g.emit(e)
+}
+
+// sinkKeys are functions of go-metrics whose first argument is a key in parts.
+var sinkKeys = []string{"SetGauge", "SetGaugeWithLabels", "SetPrecisionGauge", "EmitKey", "IncrCounter", "IncrCounterWithLabels", "AddSample", "AddSampleWithLabels", "MeasureSince", "MeasureSinceWithLabels"}
+
+// sinkUsers are the first parts of the keys that libraries report to the go-metrics
+// of the whole program: raft, serf, memberlist, and go-metrics itself.
+var sinkUsers = []string{"raft", "serf", "memberlist", "runtime"}
+
+// sink reads go-metrics, which puts the service's name, and maybe that of the host,
+// before each key. It tells whether the call was one of its.
+func (g *golang) sink(at int, function string, args []string) bool {
+	switch {
+	case function == "DefaultConfig":
+		service := g.part(args[0])
+		if service != "*" {
+			service += "_*"
+		}
+		for _, user := range sinkUsers {
+			g.emit(emission{kind: metric, name: service + user + "_*", place: g.at(at), test: g.test})
+		}
+	case slices.Contains(sinkKeys, function):
+		parts := []string{"*"}
+		if _, list, ok := strings.Cut(args[0], "{"); ok {
+			for _, item := range arguments(strings.TrimSuffix(list, "}")) {
+				parts = append(parts, strings.NewReplacer(".", "_", "-", "_", " ", "_").Replace(g.part(item)))
+			}
+			g.emit(emission{kind: metric, name: joined(parts...), place: g.at(at), test: g.test})
+		}
+	default:
+		return false
+	}
+	return true
 }
 
 var goFields = []string{"String", "Int", "Int64", "Uint64", "Float64", "Bool", "Time", "Duration", "Any", "Str", "Dur", "Interface", "Stringer", "Err", "NamedError"}

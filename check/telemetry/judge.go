@@ -96,10 +96,8 @@ func (j *judge) use(ctx context.Context, u use) error {
 	if unknown || !j.own.meant(u) {
 		return nil
 	}
-	for _, text := range literals(u) {
-		if spelt, err := j.tree.spelt(ctx, text); spelt || err != nil {
-			return err
-		}
+	if spelt, err := j.tree.spelt(ctx, literals(u), rests(u)); spelt || err != nil {
+		return err
 	}
 	severity := check.Warning
 	if u.rule || u.kind == event && !u.optional {

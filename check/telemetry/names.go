@@ -244,3 +244,28 @@ func literals(u use) []string {
 	}
 	return nil
 }
+
+// rests returns what is left of a metric's name where a client library is given its
+// first parts apart, as a namespace and a subsystem.
+func rests(u use) (out []string) {
+	if u.kind != metric {
+		return nil
+	}
+	names := []string{u.name}
+	for _, end := range metricEnds {
+		if base, ok := strings.CutSuffix(u.name, end); ok {
+			names = append(names, base)
+		}
+	}
+	for _, n := range names {
+		for range 3 {
+			_, rest, ok := strings.Cut(n, "_")
+			if !ok || len(rest) < 4 {
+				break
+			}
+			out = append(out, `"`+rest+`"`, "'"+rest+"'")
+			n = rest
+		}
+	}
+	return out
+}

@@ -48,7 +48,7 @@ var readers = map[string]struct {
 	".ex":   {[]string{"elemetry", "Logger", "type: :", "name: [", "defmodule"}, readElixir},
 	".exs":  {[]string{"elemetry", "Logger", "logger", "type: :", "app: :"}, readElixir},
 	".erl":  {[]string{"telemetry:"}, readErlang},
-	".go":   {[]string{"prometheus", "otel", "slog", "zap", "zerolog"}, readGo},
+	".go":   {[]string{"prometheus", "otel", "slog", "zap", "zerolog", "go-metrics"}, readGo},
 	".py":   {[]string{"prometheus_client", "opentelemetry", "meter", "tracer", "logg", "structlog"}, readPython},
 	".yml":  {[]string{"expr:", "query:"}, readYAML},
 	".yaml": {[]string{"expr:", "query:"}, readYAML},
@@ -159,8 +159,9 @@ func isRules(in *input) bool {
 	return data.KindOf(in.path, in.data[:min(len(in.data), 4096)]) == data.Prometheus || bytes.Contains(in.data, []byte("kind: PrometheusRule"))
 }
 
-// spelt tells in which files of code, other than tests, a text stands.
-func (t *tree) spelt(ctx context.Context, text string) (bool, error) {
+// spelt tells whether code, other than tests, spells one of some texts, or, in a
+// language that no reader here knows and that speaks of metrics, the rest of a name.
+func (t *tree) spelt(ctx context.Context, texts, rests []string) (bool, error) {
 	for _, file := range t.code {
 		if err := ctx.Err(); err != nil {
 			return false, err
@@ -169,11 +170,24 @@ func (t *tree) spelt(ctx context.Context, text string) (bool, error) {
 			continue
 		}
 		content, err := t.stage.Read(file)
-		if err == nil && bytes.Contains(content, []byte(text)) {
+		if err != nil {
+			continue // no text: nothing is spelt there
+		}
+		if _, known := readers[strings.ToLower(path.Ext(file))]; !known && foreignMetrics().Match(content) && containsAny(content, rests) {
+			return true, nil
+		}
+		if containsAny(content, texts) {
 			return true, nil
 		}
 	}
 	return false, nil
 }
+
+func containsAny(content []byte, texts []string) bool {
+	return slices.ContainsFunc(texts, func(t string) bool { return bytes.Contains(content, []byte(t)) })
+}
+
+// foreignMetrics is in files that have to do with metrics, whatever the language.
+var foreignMetrics = source.Pattern(`(?i)prometheus|prom-client|opentelemetry|micrometer|metrics`)
 
 var atomName = source.Pattern(`^:(?:[a-zA-Z_][a-zA-Z0-9_@]*[?!]?|"[^"]+")$`)

@@ -13,7 +13,8 @@
 //     one of which nothing is known silences the findings it might answer, and is
 //     reported as a gap.
 //  3. A name that stands as a literal anywhere in the tree's code is emitted, as
-//     far as this package can tell, whatever the language.
+//     far as this package can tell, whatever the language; so is one whose rest
+//     stands in code of a language that is not read and speaks of metrics.
 //  4. Uses are reported below the paths that were asked about; what is emitted is
 //     looked for in the whole tree.
 package telemetry
