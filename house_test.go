@@ -49,7 +49,7 @@ var ownedImports = map[string][]string{
 	"os/exec":                            {"process"},
 	"net/http/httptest":                  {"llm/llmtest"},
 	"testing":                            {"llm/llmtest", "check/checktest", "check/source/sourcetest"},
-	"net/http":                           {"llm", "setup"},
+	"net/http":                           {"llm", "setup", "bench/otpbench"}, // otpbench receives what the system exports
 	"github.com/charmbracelet/bubbletea": {"commands/view/tui"},
 }
 

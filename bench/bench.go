@@ -45,7 +45,9 @@ type Result struct {
 }
 
 // Run runs every case once per round, in turn, so that a change of the machine's
-// speed meets all cases alike. It stops at the first error or when ctx is done.
+// speed meets all cases alike. It stops at the first error or when ctx is done; in the
+// second case what the rounds gave until then comes with the context's error, where they
+// are enough for an interval.
 func Run(ctx context.Context, plan Plan, cases []Case) ([]Result, error) {
 	if plan.Rounds < minRounds {
 		return nil, fmt.Errorf("bench: %d rounds, at least %d are needed for an interval", plan.Rounds, minRounds)
@@ -63,6 +65,9 @@ func Run(ctx context.Context, plan Plan, cases []Case) ([]Result, error) {
 		for i, c := range cases {
 			s, err := run(ctx, c)
 			if err != nil {
+				if ctx.Err() != nil && round >= minRounds {
+					return summed(results, cases, ticks, ns), ctx.Err()
+				}
 				return nil, err
 			}
 			if s.Disturbed {
@@ -76,10 +81,15 @@ func Run(ctx context.Context, plan Plan, cases []Case) ([]Result, error) {
 			plan.Progress(round+1, plan.Rounds)
 		}
 	}
+	return summed(results, cases, ticks, ns), nil
+}
+
+// summed fills in what the runs of each case gave.
+func summed(results []Result, cases []Case, ticks, ns [][]float64) []Result {
 	for i, c := range cases {
 		results[i].Name, results[i].Ticks, results[i].NS, results[i].Samples = c.Name, Estimated(ticks[i]), Estimated(ns[i]), ns[i]
 	}
-	return results, nil
+	return results
 }
 
 // Enough tells whether there are runs enough for an interval.

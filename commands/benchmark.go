@@ -13,6 +13,7 @@ import (
 	"github.com/bitactor/cf/bench"
 	"github.com/bitactor/cf/bench/cmdbench"
 	"github.com/bitactor/cf/bench/corebench"
+	"github.com/bitactor/cf/bench/otpbench"
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/fault"
 )
@@ -42,7 +43,8 @@ func newBenchmarkCmd(a *App) *cobra.Command {
 			"form. --cmd A --vs B times two commands in turn instead.\n\n" +
 			"--compare holds the run against one that --save wrote: medians, a bootstrap interval of their\n" +
 			"ratio, and Mann-Whitney on the runs themselves. A case that became slower ends it with 3, and so\n" +
-			"does telemetry that does not add up under overload (--validate-telemetry).",
+			"does telemetry that does not add up under overload (--validate-telemetry). What was measured when\n" +
+			"Ctrl-C came is in the report.",
 		Example: "  cf benchmark --report-dir bench-report --validate-telemetry\n  cf benchmark core --quick\n  cf benchmark otp --report=otp.md\n" +
 			"  cf benchmark core --save base.json\n  cf benchmark core --compare base.json\n  cf benchmark --cmd \"sort big.txt\" --vs \"sort -S 1G big.txt\"",
 		Args:        cobra.ArbitraryArgs,
@@ -63,7 +65,7 @@ func newBenchmarkCmd(a *App) *cobra.Command {
 	f.StringVar(&o.folder, "report-dir", "", "write report.html, .md and .json to `DIR`, with the history that it keeps")
 	f.StringVar(&o.save, "save", "", "write the runs to `FILE`.json, for --compare")
 	f.StringVar(&o.compare, "compare", "", "hold this run against the one in `FILE`; 3 if a case became slower")
-	f.BoolVar(&o.telemetry, "validate-telemetry", false, "put the core under overload and check that its telemetry leaves nothing out")
+	f.BoolVar(&o.telemetry, "validate-telemetry", false, "put the core (and, with otp, the generated system) under overload and check that its telemetry leaves nothing out")
 	f.StringVar(&o.command, "cmd", "", "time `COMMAND` (quotes keep words together, no shell reads it)")
 	f.StringVar(&o.against, "vs", "", "and this `COMMAND` in turn with it")
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be measured and written; do neither")
@@ -152,10 +154,9 @@ func (a *App) benchmark(ctx context.Context, o benchmarkOptions) error {
 		a.comparable(d, before)
 	}
 	if o.telemetry && err == nil {
-		if d.Balances, err = corebench.Balances(ctx, 0); err != nil {
-			err = fault.New(fault.Failed, "benchmark", "%w", err).On("benchmark", "telemetry")
-		}
+		d.Balances, err = a.balances(ctx, o)
 	}
+	d.Stopped = err != nil
 	v := BenchmarkVerdict{Against: d.Against, Changes: d.Changes, Balances: d.Balances}
 	if len(v.Changes)+len(v.Balances) > 0 {
 		a.Events().Emit(v)
@@ -167,6 +168,29 @@ func (a *App) benchmark(ctx context.Context, o benchmarkOptions) error {
 		return err
 	}
 	return v.err(before != nil)
+}
+
+// balances checks the telemetry of the core and, where it is measured, of the generated
+// system.
+func (a *App) balances(ctx context.Context, o benchmarkOptions) ([]bench.Balance, error) {
+	list, err := corebench.Balances(ctx, 0)
+	if err == nil && slices.Contains(o.suites, "otp") {
+		step := event.Step{ID: "benchmark.telemetry", Title: "check the telemetry of the generated OTP system", State: event.Begin}
+		a.Events().Emit(step)
+		var more []bench.Balance
+		more, err = otpbench.Balances(ctx, otpbench.Options{Environ: a.Env.Environ})
+		list, step.State = append(list, more...), event.Done
+		if err == nil {
+			a.Events().Emit(step)
+		}
+	}
+	if ctx.Err() != nil {
+		return list, ctx.Err()
+	}
+	if err != nil {
+		return list, fault.New(fault.Failed, "benchmark", "%w", err).On("benchmark", "telemetry")
+	}
+	return list, nil
 }
 
 // planned says what would be done.
@@ -208,10 +232,12 @@ func (a *App) measure(ctx context.Context, o benchmarkOptions, d *bench.Document
 	for _, name := range o.suites {
 		s := suites[name]
 		report, err := a.timed(ctx, name, s.title, func(progress func(done, total int)) (*bench.Report, error) { return s.run(ctx, a, o.quick, progress) })
+		if report != nil {
+			d.Reports = append(d.Reports, report)
+		}
 		if err != nil {
 			return err
 		}
-		d.Reports = append(d.Reports, report)
 		a.Events().Emit(Benchmark{Suite: name, Quick: o.quick, Report: *report, markdown: o.report == onStdout})
 	}
 	return nil
@@ -224,17 +250,20 @@ func (a *App) commands(ctx context.Context, o benchmarkOptions, d *bench.Documen
 			Title: "Two commands", Dir: a.Env.Dir, Env: a.Env.Environ, Quick: o.quick, Progress: progress,
 		})
 	})
+	if report != nil {
+		d.Reports = append(d.Reports, report)
+		d.Against = o.command
+		d.Changes = []bench.Change{bench.Compare(o.against, report.Measures[0].Samples, report.Measures[1].Samples)}
+	}
 	if err != nil {
 		return err
 	}
-	d.Reports = append(d.Reports, report)
-	d.Against = o.command
-	d.Changes = []bench.Change{bench.Compare(o.against, report.Measures[0].Samples, report.Measures[1].Samples)}
 	a.Events().Emit(Benchmark{Suite: "cmd", Quick: o.quick, Report: *report, markdown: o.report == onStdout})
 	return nil
 }
 
-// timed runs one measurement as a step.
+// timed runs one measurement as a step. What was measured until the context ended comes
+// with its error.
 func (a *App) timed(ctx context.Context, name, title string, run func(progress func(done, total int)) (*bench.Report, error)) (*bench.Report, error) {
 	step := event.Step{ID: "benchmark." + name, Title: title, State: event.Begin}
 	a.Events().Emit(step)
@@ -242,7 +271,7 @@ func (a *App) timed(ctx context.Context, name, title string, run func(progress f
 		a.Events().Emit(event.Progress{ID: step.ID, Unit: "rounds", Done: int64(done), Total: int64(total)})
 	})
 	if ctx.Err() != nil {
-		return nil, ctx.Err()
+		return report, ctx.Err()
 	}
 	if err != nil {
 		return nil, fault.New(fault.Failed, "benchmark", "%w", err).On("benchmark", name)

@@ -39,7 +39,8 @@ const (
 )
 
 // Run times the programs. The first error ends it: a program that is not there, that
-// fails, or the context's end.
+// fails, or the context's end. With the last comes a report of the rounds until then,
+// where they are enough.
 func Run(ctx context.Context, programs []Program, o Options) (*bench.Report, error) {
 	noise := bench.Watch(50 * time.Millisecond)
 	cases := make([]bench.Case, len(programs))
@@ -65,10 +66,10 @@ func Run(ctx context.Context, programs []Program, o Options) (*bench.Report, err
 		return nil, err
 	}
 	results, err := bench.Run(ctx, bench.Plan{Rounds: rounds, Progress: o.Progress}, cases)
-	if err != nil {
+	if results == nil {
 		return nil, err
 	}
-	return o.report(programs, results, noise()), nil
+	return o.report(programs, results, noise()), err
 }
 
 // rounds runs each case three times, to warm up and to see what the budget has time

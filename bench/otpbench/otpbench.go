@@ -8,7 +8,9 @@
 //
 // Invariants:
 //  1. A figure that the load test did not give makes no claim.
-//  2. A step of the project that fails (compile, tests, load test) fails the run:
+//  2. What the system tells of itself is held against what was sent to it and what
+//     arrived here (Balances), never against another of its own numbers alone.
+//  3. A step of the project that fails (compile, tests, load test) fails the run:
 //     figures of a system that does not work mean nothing.
 package otpbench
 
