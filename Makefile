@@ -96,6 +96,10 @@ bench-repomap: build ## the map of 50,000 files: the first time, after one edit,
 bench-otp: build ## the generated OTP system: calls, batches, memory, NIF against C, lost leaders
 	@ERL_LIBS=$${ERL_LIBS:-$$(tools/ra.sh)} go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md otp
 
+.PHONY: bench-precision
+bench-precision: build ## findings on code bases of others that readers call right (gets them, some 200 MB)
+	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md precision
+
 # MODEL is any model of the server that OLLAMA_HOST names; without one a private
 # server runs the small model that a package carries. TASKS and ARMS choose some.
 .PHONY: solve

@@ -41,6 +41,7 @@ var suites = map[string]suite{
 	"soak-core": soakCore,
 	"fuzz-core": fuzzCore,
 	"otp":       measureOTP,
+	"precision": measurePrecision,
 }
 
 func main() {
