@@ -50,7 +50,7 @@ func (p *applyOptions) check(cmd *cobra.Command, a *App, dryRun bool) error {
 	if !a.asks() && !a.Yes && !dryRun {
 		return usageError(cmd, errors.New("--apply changes files, and nobody can be asked")).Hint("give --yes, or look at it with --dry-run")
 	}
-	return p.flags.check(cmd)
+	return p.flags.check(cmd, a)
 }
 
 // planned returns the last turn of a session that has steps, nil if none has.

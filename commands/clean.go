@@ -150,7 +150,7 @@ func (w *cleaning) mend(ctx context.Context) error {
 		return err
 	}
 	if w.review {
-		if trial, err = w.reviewed(ctx, trial); err != nil {
+		if trial, changes.Files, err = w.reviewed(ctx, trial, changes.Files); err != nil {
 			return err
 		}
 	}

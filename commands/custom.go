@@ -40,6 +40,7 @@ func newCustomCmd(a *App) *cobra.Command {
 			"checks. The words that no block answers are named: --from model asks the model.",
 		Example: "  cf custom \"count rejected requests\" limit/limit.go limit/stats.go\n" +
 			"  cf custom \"add Reset\" limit/limit.go#Limiter limit/limit_test.go --dry-run\n" +
+			"  cf custom \"add Reset\" limit/limit.go limit/limit_test.go --review\n" +
 			"  cf custom \"describe the settings\" docs --ai-level high --budget 10m\n" +
 			"  cf custom --continue",
 		Args:        customArgs(&o),
@@ -70,7 +71,7 @@ func customArgs(o *customOptions) cobra.PositionalArgs {
 }
 
 func (a *App) custom(cmd *cobra.Command, args []string, o customOptions) (err error) {
-	if err := errors.Join(o.check(cmd), checkFrom(cmd, o.from)); err != nil {
+	if err := errors.Join(o.check(cmd, a), checkFrom(cmd, o.from)); err != nil {
 		return err
 	}
 	task := ""
@@ -235,12 +236,20 @@ func (c *carrying) take(ctx context.Context, result *plan.Result, rec *receipt.R
 	if !result.Trial.Verdict.Land {
 		return c.stopped(land.Refusal(result.Trial.Verdict), result, rec)
 	}
-	landed, err := c.land(ctx, result.Trial, c.work.Title(), changes.Files)
+	trial := result.Trial
+	if c.flags.review {
+		if trial, rec.Files, err = c.reviewed(ctx, trial, rec.Files); err != nil {
+			return c.stopped(err, result, rec)
+		}
+	}
+	landed, err := c.land(ctx, trial, c.work.Title(), rec.Files)
 	if err != nil || landed == nil {
 		return err
 	}
 	rec.Landed, rec.Git = landed.Landed.ID, landed.Landed.Git
-	c.remember(ctx, c.engine.Memory, result.Examples)
+	if trial == result.Trial { // an answer of which a part was taken is no example
+		c.remember(ctx, c.engine.Memory, result.Examples)
+	}
 	return c.store.Remove(c.work.ID)
 }
 

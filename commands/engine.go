@@ -20,6 +20,7 @@ type engineFlags struct {
 	level    string
 	budget   time.Duration
 	removals bool
+	review   bool
 }
 
 // levels are the values of --ai-level.
@@ -37,16 +38,19 @@ func (e *engineFlags) addOwn(cmd *cobra.Command) {
 	f.DurationVar(&e.budget, "budget", 0, "most `TIME` for model and checks together, such as 5m; 0 is what the settings say (budget_seconds)")
 	f.Bool("no-memory", false, "show the model nothing of changes that landed before, and keep nothing of this one")
 	f.BoolVar(&e.removals, "allow-removals", false, "definitions may go and files may shrink")
+	f.BoolVar(&e.review, "review", false, "ask on the terminal about each hunk before it lands")
 	_ = cmd.RegisterFlagCompletionFunc("ai-level", cobra.FixedCompletions(levels, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
 }
 
 // check refuses values that mean nothing.
-func (e *engineFlags) check(cmd *cobra.Command) error {
+func (e *engineFlags) check(cmd *cobra.Command, a *App) error {
 	switch {
 	case !slices.Contains(levels, e.level):
 		return usageError(cmd, fmt.Errorf("--ai-level is normal, high or hyper, not %q", e.level))
 	case e.budget < 0:
 		return usageError(cmd, errors.New("--budget is no negative time"))
+	case e.review && !a.asks():
+		return usageError(cmd, errors.New("--review asks on a terminal, and there is none"))
 	}
 	return e.landFlags.check(cmd)
 }

@@ -27,7 +27,7 @@ func newFixCmd(a *App) *cobra.Command {
 			"finding, no newly failing or lost test. All that is kept lands as one change. Tests are not\n" +
 			"changed by the model. It ends with 0 if nothing is left to repair, else with 3, and the best\n" +
 			"that the model came to for a file that is left is kept under .cf/rejected.",
-		Example: "  cf fix\n  cf fix src/queue.go --dry-run\n  cf fix --ai-level high --budget 10m --commit",
+		Example: "  cf fix\n  cf fix src/queue.go --dry-run\n  cf fix --review\n  cf fix --ai-level high --budget 10m --commit",
 		Args:    cobra.ArbitraryArgs, Annotations: map[string]string{annotEffect: effectAsk},
 		RunE: func(cmd *cobra.Command, args []string) error { return a.fix(cmd, args, flags) },
 	}
@@ -37,7 +37,7 @@ func newFixCmd(a *App) *cobra.Command {
 }
 
 func (a *App) fix(cmd *cobra.Command, args []string, flags engineFlags) (err error) {
-	if err := flags.check(cmd); err != nil {
+	if err := flags.check(cmd, a); err != nil {
 		return err
 	}
 	l, err := a.openLanding(cmd, flags.landFlags, workspace.Limits{})
@@ -210,12 +210,21 @@ func (r *repairing) take(ctx context.Context, result *fix.Result, rec *receipt.R
 	if err := r.show(result.Trial, changes); err != nil {
 		return err
 	}
-	landed, err := r.land(ctx, result.Trial, r.title(result), changes.Files)
+	whole := true
+	if r.flags.review {
+		trial, files, err := r.reviewed(ctx, result.Trial, changes.Files)
+		if err != nil {
+			return err
+		}
+		whole = trial == result.Trial
+		result.Trial, rec.Files = trial, files
+	}
+	landed, err := r.land(ctx, result.Trial, r.title(result), rec.Files)
 	if err != nil || landed == nil {
 		return err
 	}
 	rec.Landed, rec.Git = landed.Landed.ID, landed.Landed.Git
-	if r.engine != nil {
+	if r.engine != nil && whole { // an answer of which a part was taken is no example
 		r.remember(ctx, r.engine.Memory, result.Examples)
 	}
 	return nil

@@ -23,8 +23,8 @@ type implementFlags struct {
 	engineFlags
 	focus, instructions, tests string
 	from                       string
-	review                     bool
 	without                    []string
+	samples                    int
 }
 
 func newImplementCmd(a *App) *cobra.Command {
@@ -56,9 +56,11 @@ func newImplementCmd(a *App) *cobra.Command {
 	f.StringVarP(&flags.instructions, "instructions", "i", "", "what to do: `TEXT` or @FILE")
 	f.StringVar(&flags.tests, "tests", "", "tests that must pass: a regular `EXPRESSION` for their names; usual are those that fail now and concern what is written")
 	f.StringVar(&flags.from, "from", fromAuto, "where a building block has the path: auto, template or model")
-	f.BoolVar(&flags.review, "review", false, "ask on the terminal about each hunk before it lands")
 	f.StringSliceVar(&flags.without, "without", nil, "leave `PARTS` of the engine out, to measure them")
-	_ = f.MarkHidden("without") // fails only for a flag that is not there
+	f.IntVar(&flags.samples, "samples", 0, "take `N` answers at the most, to measure them")
+	for _, name := range []string{"without", "samples"} {
+		_ = f.MarkHidden(name) // fails only for a flag that is not there
+	}
 	flags.add(cmd, a)
 	_ = cmd.RegisterFlagCompletionFunc("from", cobra.FixedCompletions(froms, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
 	_ = cmd.RegisterFlagCompletionFunc("focus", cobra.FixedCompletions(foci, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
@@ -75,7 +77,7 @@ func (a *App) request(cmd *cobra.Command, arg string, flags implementFlags) (eng
 		Level: engine.Level(flags.level), Focus: engine.Focus(flags.focus),
 		Removals: flags.removals, Unweighed: flags.allowUnchecked,
 	}
-	if err := flags.check(cmd); err != nil {
+	if err := flags.check(cmd, a); err != nil {
 		return r, err
 	}
 	var err error
@@ -89,9 +91,6 @@ func (a *App) request(cmd *cobra.Command, arg string, flags implementFlags) (eng
 	}
 	if err := checkFrom(cmd, flags.from); err != nil {
 		return r, err
-	}
-	if flags.review && !a.asks() {
-		return r, usageError(cmd, errors.New("--review asks on a terminal, and there is none"))
 	}
 	for _, part := range flags.without {
 		if !slices.Contains(engine.Parts(), engine.Part(part)) {
@@ -169,6 +168,7 @@ func (w *writing) fromModel(ctx context.Context, flags implementFlags) error {
 	for _, part := range flags.without {
 		e.Without = append(e.Without, engine.Part(part))
 	}
+	e.Samples = flags.samples
 	e.Events = &announced{sink: e.Events, first: backend.Event}
 	w.engine = e
 	out, err := e.Implement(ctx, w.request)

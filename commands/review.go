@@ -20,19 +20,19 @@ const codeDeclined = "declined"
 // hunkContext is the lines around a hunk, as diff -u has them.
 const hunkContext = 3
 
-// reviewed asks about each hunk of a trial, and returns the trial of what was
-// taken: checked anew where that is not all of it.
-func (l *landing) reviewed(ctx context.Context, t *land.Trial) (*land.Trial, error) {
+// reviewed asks about each hunk of a trial of files, and returns the trial of what
+// was taken, with its files: checked anew where that is not all of it.
+func (l *landing) reviewed(ctx context.Context, t *land.Trial, files []event.FileChange) (*land.Trial, []event.FileChange, error) {
 	taken := &workspace.Set{Reads: t.Set.Reads}
 	all := true
 	for _, c := range t.Set.Changes {
 		old, _, err := l.tree.ReadToChange(c.Path, workspace.SetFileBytesMax)
 		if err != nil && fault.CodeOf(err) != workspace.CodeAbsent {
-			return t, err
+			return t, files, err
 		}
 		now, some, whole, err := l.reviewFile(ctx, c, string(old))
 		if err != nil {
-			return t, err
+			return t, files, err
 		}
 		all = all && whole
 		if some {
@@ -42,13 +42,13 @@ func (l *landing) reviewed(ctx context.Context, t *land.Trial) (*land.Trial, err
 	}
 	switch {
 	case all:
-		return t, nil
+		return t, files, nil
 	case len(taken.Changes) == 0:
-		return t, fault.New(fault.Refused, codeDeclined, "no part of it was taken").On("review", "")
+		return t, files, fault.New(fault.Refused, codeDeclined, "no part of it was taken").On("review", "")
 	}
 	part, err := l.try(ctx, taken)
 	if err != nil {
-		return t, err
+		return t, files, err
 	}
 	changes, err := l.changes(part)
 	if err == nil {
@@ -57,7 +57,7 @@ func (l *landing) reviewed(ctx context.Context, t *land.Trial) (*land.Trial, err
 	if err == nil && !part.Verdict.Land {
 		err = land.Refusal(part.Verdict)
 	}
-	return part, err
+	return part, changes.Files, err
 }
 
 // reviewFile asks about the hunks of one file.

@@ -43,7 +43,7 @@ func (w *writing) end(ctx context.Context, out *engine.Outcome, err error) error
 		}
 	}
 	if err == nil && w.review {
-		trial, err = w.reviewed(ctx, trial)
+		trial, rec.Files, err = w.reviewed(ctx, trial, rec.Files)
 	}
 	var landed *land.Receipt
 	if err == nil {
@@ -54,7 +54,9 @@ func (w *writing) end(ctx context.Context, out *engine.Outcome, err error) error
 		rec.Rejected = w.keep(out, trial, err)
 	case landed != nil:
 		rec.Landed, rec.Git = landed.Landed.ID, landed.Landed.Git
-		w.remember(ctx, w.engine.Memory, out.Examples())
+		if trial == out.Trial() { // an answer of which a part was taken is no example
+			w.remember(ctx, w.engine.Memory, out.Examples())
+		}
 	}
 	return w.note(rec, w.began, err)
 }

@@ -83,6 +83,9 @@ type Engine struct {
 
 	// Without leaves parts out, so that it can be measured what each is worth.
 	Without []Part
+	// Samples, where not 0, is how many fresh answers are taken at the most, whatever
+	// the level says: to measure them.
+	Samples int
 }
 
 // Part is a part of the engine that can be left out.
@@ -96,11 +99,12 @@ const (
 	PartSamples  Part = "samples"  // more than one of them
 	PartRepair   Part = "repair"
 	PartMap      Part = "map"
+	PartStop     Part = "stop" // the first candidate that passes ends it: else all are taken, then the best
 )
 
 // Parts returns all of them.
 func Parts() []Part {
-	return []Part{PartLayout, PartMends, PartExamples, PartSamples, PartRepair, PartMap}
+	return []Part{PartLayout, PartMends, PartExamples, PartSamples, PartRepair, PartMap, PartStop}
 }
 
 func (e *Engine) uses(p Part) bool { return !slices.Contains(e.Without, p) }

@@ -106,15 +106,17 @@ func (r *run) search(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if c.passed() {
-			r.out.Won = []int{r.out.Best}
-			return nil
+		if c.passed() && r.uses(PartStop) {
+			return r.won()
 		}
 		if c.Source == "" && spare > 0 {
 			spare--
 			continue
 		}
 		left--
+	}
+	if r.out.Best >= 0 && r.out.Candidates[r.out.Best].passed() {
+		return r.won()
 	}
 	for round := 1; round <= s.rounds && r.out.Best >= 0; round++ {
 		questions, ok, err := r.repair()
@@ -126,11 +128,16 @@ func (r *run) search(ctx context.Context) error {
 			return err
 		}
 		if c.passed() {
-			r.out.Won = []int{r.out.Best}
-			return nil
+			return r.won()
 		}
 	}
 	return r.verdict()
+}
+
+// won makes the best candidate the change.
+func (r *run) won() error {
+	r.out.Won = []int{r.out.Best}
+	return nil
 }
 
 // verdict is the fault of a search in which nothing passed.

@@ -338,3 +338,37 @@ func TestTheFormOfTheFile(t *testing.T) {
 		}
 	}
 }
+
+// A search ends at the first answer that passes. Without that all are taken, and the
+// best of those that pass is the change; how many there are at the most can be set.
+func TestStopAndSamples(t *testing.T) {
+	short := strings.Replace(right, "{\n\treturn n <= Burst\n}", "{ return n <= Burst }", 1)
+	long := strings.Replace(right, "return", "// It is the most.\n\treturn", 1)
+	for name, test := range map[string]struct {
+		without []Part
+		samples int
+		calls   int
+		won     []int
+	}{
+		"the usual":              {nil, 0, 2, []int{1}},
+		"without early stop":     {[]Part{PartStop}, 4, 4, []int{2}},
+		"one answer":             {nil, 1, 1, nil},
+		"as many as are needed":  {nil, 2, 2, []int{1}},
+		"stop off, none passes":  {[]Part{PartStop}, 1, 1, nil},
+		"stop off, the last one": {[]Part{PartStop}, 2, 2, []int{1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tree := project(t, map[string]string{"limit/limit.go": stub, "limit/limit_test.go": tests})
+			s := script(fence(wrong), fence(long), fence(short), fence(wrong))
+			e := engineFor(t, tree, s, &judge{text: "n <= Burst"}, 5e8)
+			e.Without, e.Samples = test.without, test.samples
+			out, err := e.Implement(t.Context(), Request{Path: "limit/limit.go", Level: High})
+			if (err == nil) != (test.won != nil) || err != nil && fault.CodeOf(err) != CodeNoPass {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.won, out.Won); diff != "" || len(s.Requests()) != test.calls {
+				t.Errorf("%d calls, want %d; %s", len(s.Requests()), test.calls, diff)
+			}
+		})
+	}
+}

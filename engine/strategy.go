@@ -15,6 +15,9 @@ const sampleParameters = 2e9
 
 func (e *Engine) strategy(level Level) strategy {
 	s := strategyOf(level, e.Model.Parameters)
+	if e.Samples > 0 {
+		s.samples, s.spare = e.Samples, 0
+	}
 	if !e.uses(PartSamples) {
 		s.samples, s.spare = 1, 0
 	}

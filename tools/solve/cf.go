@@ -22,8 +22,8 @@ const budget = "15m"
 // said no, or no reply held code.
 var refusedCodes = map[int]bool{3: true, 13: true}
 
-// implement runs cf at a level, without some of its parts.
-func (b *bench) implement(level, without string) arm {
+// implement runs cf at a level, with more flags.
+func (b *bench) implement(level string, flags ...string) arm {
 	return func(ctx context.Context, t *task, dir string) (string, error) {
 		target, focus := t.Path+"#"+t.Symbol, "functionality"
 		if t.Kind == kindTests {
@@ -31,10 +31,7 @@ func (b *bench) implement(level, without string) arm {
 		}
 		args := []string{"implement", target, "--instructions", t.Instructions, "--ai-level", level, "--focus", focus,
 			"--seed", "1", "--budget", budget, "--no-memory", "--yes", "--json"}
-		if without != "" {
-			args = append(args, "--without", without)
-		}
-		cmd := exec.CommandContext(ctx, b.cf, args...)
+		cmd := exec.CommandContext(ctx, b.cf, append(args, flags...)...)
 		cmd.Dir = dir
 		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it ends what it started
 		cmd.WaitDelay = 30 * time.Second

@@ -32,6 +32,29 @@ type judge struct {
 	python  string // the interpreter; a shim of pyenv would need the home folder
 	seconds int    // of processor time that each process of a test may take
 	confine bool   // run in bubblewrap, without a network and with all but the project read-only
+
+	known map[string]verdict // by task and text: arms often leave the same
+}
+
+// verdict is what the tests say of a text at a task's path.
+type verdict struct {
+	visible, solved bool
+	output          string
+}
+
+// verdict runs the visible tests, then the hidden ones.
+func (j *judge) verdict(ctx context.Context, t *task, text string) (v verdict, err error) {
+	key := t.content() + text
+	if v, found := j.known[key]; found {
+		return v, nil
+	}
+	if v.visible, v.output, err = j.visible(ctx, t, text); err == nil && v.visible {
+		v.solved, v.output, err = j.hidden(ctx, t, text)
+	}
+	if err == nil {
+		j.known[key] = v
+	}
+	return v, err
 }
 
 // newJudge makes a judge that keeps its caches in a folder. Code that a model
@@ -44,7 +67,7 @@ func newJudge(folder string, confine bool) (*judge, error) {
 	if err := os.MkdirAll(filepath.Join(folder, "go-build"), 0o755); err != nil {
 		return nil, err
 	}
-	j := &judge{folder: folder, seconds: testSeconds, confine: confine}
+	j := &judge{folder: folder, seconds: testSeconds, confine: confine, known: map[string]verdict{}}
 	out, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output()
 	if err == nil {
 		j.python = strings.TrimSpace(string(out))

@@ -2,7 +2,7 @@
 // by one raw shot, by eight of which the visible tests pick one, through aider,
 // and through cf at each level. Hidden tests decide.
 //
-//	solve -cf bin/cf -model NAME [-only PATTERNS] [-arms ARMS] [-home FOLDER] [-doc FILE] [-figures FILE]
+//	solve -cf bin/cf -model NAME [-only PATTERNS] [-arms ARMS | -replay] [-home FOLDER] [-doc FILE] [-figures FILE]
 //
 // Every run is a line of FOLDER/results/MODEL.jsonl; what is there is not run
 // again, so that an ended measurement goes on where it was. docs/solve.md
@@ -28,11 +28,11 @@ import (
 // arm works on a task in a project's folder; note is what it said.
 type arm func(ctx context.Context, t *task, dir string) (note string, err error)
 
-// levels of cf, and the parts of its way that it can be run without; an arm
+// levels of cf, and the parts of its way that can be left out; an arm
 // "high-mends" is cf high without mends.
 var (
 	levels = []string{"normal", "high", "hyper"}
-	parts  = []string{"layout", "mends", "examples", "samples", "repair", "map"}
+	left   = []string{"layout", "mends", "examples", "samples", "repair", "map", "stop"}
 )
 
 const standardArms = "raw raw8 aider normal high hyper"
@@ -44,7 +44,8 @@ type bench struct {
 	meter *meter
 	judge *judge
 
-	reference *reference // nil but for the model of that name
+	fake     *fake  // nil: a real model is asked
+	projects string // folder of the arms' projects; "": new ones each time
 }
 
 func main() {
@@ -59,7 +60,7 @@ func main() {
 type options struct {
 	cf, model, server, tasks, home, doc, figures string
 	only, arms                                   []string
-	count                                        bool
+	count, replay                                bool
 }
 
 func parse() (options, error) {
@@ -79,6 +80,7 @@ func parse() (options, error) {
 	flag.StringVar(&o.doc, "doc", "", "Markdown file that gets the tables of the model")
 	flag.StringVar(&o.figures, "figures", "", "Markdown file that gets the goals")
 	flag.BoolVar(&o.count, "count", false, "run nothing, count what is there")
+	flag.BoolVar(&o.replay, "replay", false, "ask no model: give its recorded answers to cf, with and without parts of it")
 	flag.Parse()
 	o.only, o.arms = strings.Fields(only), strings.Fields(cmp.Or(arms, standardArms))
 	if flag.NArg() > 0 || o.model == "" || o.cf == "" && !o.count {
@@ -89,7 +91,7 @@ func parse() (options, error) {
 	}
 	for _, name := range o.arms {
 		level, part, ablated := strings.Cut(name, "-")
-		if !slices.Contains(strings.Fields(standardArms), level) || ablated && (!slices.Contains(levels, level) || !slices.Contains(parts, part)) {
+		if !slices.Contains(strings.Fields(standardArms), level) || ablated && (!slices.Contains(levels, level) || !slices.Contains(left, part)) {
 			return o, fmt.Errorf("no arm is called %q", name)
 		}
 	}
@@ -110,8 +112,12 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	work := measure
+	if o.replay {
+		work = replayAll
+	}
 	if !o.count {
-		if err := measure(ctx, o, tasks, r); err != nil {
+		if err := work(ctx, o, tasks, r); err != nil {
 			return err
 		}
 	}
@@ -123,6 +129,9 @@ func tell(o options, r *results) error {
 	tasks, err := loadTasks(o.tasks, nil)
 	if err != nil {
 		return err
+	}
+	if o.replay {
+		return tellReplays(o, r, tasks)
 	}
 	text := table(r, strings.Fields(standardArms), tasks) + ablation(r, tasks)
 	fmt.Printf("\n%s\n", text)
@@ -164,9 +173,9 @@ func measure(ctx context.Context, o options, tasks []*task, r *results) error {
 	}
 	b := &bench{cf: o.cf, model: o.model, judge: j}
 	if o.model == referenceModel {
-		b.reference = newReference()
-		defer b.reference.Close()
-		o.server = b.reference.URL
+		b.fake = newFake(o.model, 1_000_000_000)
+		defer b.fake.Close()
+		o.server = b.fake.URL
 	}
 	if b.meter, err = newMeter(o.server); err != nil {
 		return err
@@ -226,8 +235,11 @@ func (b *bench) arm(name string) (arm, error) {
 		program, err := b.aiderProgram()
 		return b.aider(program), err
 	}
-	level, part, _ := strings.Cut(name, "-")
-	return b.implement(level, part), nil
+	level, part, without := strings.Cut(name, "-")
+	if without {
+		return b.implement(level, "--without", part), nil
+	}
+	return b.implement(level), nil
 }
 
 // one runs an arm on a task and judges what it left.
@@ -237,7 +249,7 @@ func (b *bench) one(ctx context.Context, a arm, t *task) record {
 		rec.Error = err.Error()
 		return rec
 	}
-	dir, err := os.MkdirTemp(b.judge.folder, "project-")
+	dir, err := b.project(t)
 	if err != nil {
 		return fail(err)
 	}
@@ -245,14 +257,17 @@ func (b *bench) one(ctx context.Context, a arm, t *task) record {
 	if err := t.write(dir); err != nil {
 		return fail(err)
 	}
-	if b.reference != nil {
-		b.reference.knows(t)
+	if b.fake != nil {
+		b.fake.knows(reference(t))
 	}
 	b.meter.take()
 	began := time.Now()
 	rec.Note, err = a(ctx, t, dir)
 	rec.Seconds = time.Since(began).Seconds()
 	rec.usage = b.meter.take()
+	if b.projects != "" {
+		rec.Replies = nil // they are recorded
+	}
 	if err != nil {
 		return fail(err)
 	}
@@ -261,12 +276,11 @@ func (b *bench) one(ctx context.Context, a arm, t *task) record {
 		return fail(err)
 	}
 	rec.Landed = text != t.Files[t.Path]
-	if rec.Visible, rec.Output, err = b.judge.visible(ctx, t, text); err == nil && rec.Visible {
-		rec.Solved, rec.Output, err = b.judge.hidden(ctx, t, text)
-	}
+	v, err := b.judge.verdict(ctx, t, text)
 	if err != nil {
 		return fail(err)
 	}
+	rec.Visible, rec.Solved, rec.Output = v.visible, v.solved, v.output
 	return rec
 }
 

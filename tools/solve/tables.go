@@ -80,7 +80,7 @@ func ofKind(tasks []*task, kind string) []*task {
 func ablation(r *results, tasks []*task) string {
 	var b strings.Builder
 	for _, level := range levels {
-		for _, part := range parts {
+		for _, part := range left {
 			both := r.shared([]string{level, level + "-" + part}, tasks)
 			if len(both) == 0 {
 				continue
