@@ -15,8 +15,10 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/bitactor/cf/event"
 	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/bitactor/cf/bench"
+	"github.com/bitactor/cf/event"
 )
 
 // published are the events of JSON lines and when each is written.
@@ -81,11 +83,17 @@ var published = []struct {
 // unpublished are events that no verb writes.
 var unpublished = []string{"grade"}
 
+// written are the types that write themselves in a form of their own: a histogram as
+// pairs of a value and a count.
+var written = map[reflect.Type]*jsonschema.Schema{
+	reflect.TypeFor[bench.Histogram](): {Type: "array", Items: &jsonschema.Schema{Type: "array", Items: &jsonschema.Schema{Type: "integer"}}},
+}
+
 // schemas holds the schema of each published event by its type.
 var schemas = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
 	all := map[string]*jsonschema.Schema{}
 	for _, p := range published {
-		s, err := jsonschema.ForType(reflect.TypeOf(p.event), &jsonschema.ForOptions{})
+		s, err := jsonschema.ForType(reflect.TypeOf(p.event), &jsonschema.ForOptions{TypeSchemas: written})
 		if err != nil {
 			return nil, err
 		}
