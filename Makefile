@@ -102,7 +102,10 @@ bench-precision: build ## findings on code bases of others that readers call rig
 
 # MODEL is any model of the server that OLLAMA_HOST names; without one a private
 # server runs the small model that a package carries. TASKS and ARMS choose some.
-.PHONY: solve
+.PHONY: solve replay
+replay: build ## what parts of cf are worth: answers that make solve recorded of MODEL, given to cf with and without them
+	@go -C tools run ./solve -cf $(CF) -model $(MODEL) -replay -only "$(TASKS)" -doc $(CURDIR)/docs/solve.md -figures $(CURDIR)/docs/figures.md
+
 MODEL ?= $(TEST_MODEL)
 solve: build ## tasks that MODEL solves: raw, through aider, through cf (TASKS="go/ c/" ARMS="raw high")
 	@$(if $(OLLAMA_HOST),,tools/with-server.sh $(CF)) go -C tools run ./solve -cf $(CF) -model $(MODEL) -only "$(TASKS)" -arms "$(ARMS)" \
