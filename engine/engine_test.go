@@ -286,7 +286,7 @@ func TestEndedEarly(t *testing.T) {
 	for name, test := range map[string]struct {
 		budget time.Duration
 		kind   fault.Kind
-	}{"budget": {50 * time.Millisecond, fault.Refused}, "cancelled": {0, fault.Interrupted}} {
+	}{"budget": {500 * time.Millisecond, fault.Refused}, "cancelled": {0, fault.Interrupted}} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()

@@ -55,7 +55,7 @@ func claims(out io.Writer, verdicts string, drawn []precision.Finding, over stri
 		Figure: "`cf clean` and `--check-telemetry` on code of others: precision",
 		Goal:   fmt.Sprintf("at least %d %%, two readers who did not write the rule", goal),
 		// One person read twice: the goal's readers are still to come, see testdata/precision.
-		Measured:   fmt.Sprintf("%.0f %% of %d, one reader twice; %.0f %% before the rules were mended", j.Precision(), j.Drawn, firstPrecision),
+		Measured:   fmt.Sprintf("%.0f %% of %d, one reading by who mended the rules; %.0f %% of 100 before that, on 5 of the code bases", j.Precision(), j.Drawn, firstPrecision),
 		Conditions: fmt.Sprintf("%s; drawn by turns one of each rule; %d without verdicts, the two readings differ on %d", over, j.Unjudged, j.Differ),
 	}}})
 }
