@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,10 +25,6 @@ const scriptDir = "../testdata/script"
 
 // TestMain lets scripts run this test binary as cf, so that coverage counts.
 func TestMain(m *testing.M) {
-	// Most of these tests wait for another process: more of them than cores.
-	if err := flag.Set("test.parallel", strconv.Itoa(max(8, runtime.GOMAXPROCS(0)))); err != nil {
-		panic(err)
-	}
 	testscript.Main(m, map[string]func(){
 		"cf":      func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 		"stuckcf": stuckMain,
