@@ -36,8 +36,15 @@ defmodule BitActor.ThreeNodes do
     # The nodes are not linked to a test: their death is what the tests are about. Each ends
     # when its input is closed, at the latest with this VM, unless it is frozen.
     nodes = in_parallel(numbers, &boot(plan, &1))
-    for node <- nodes, do: on_exit(fn -> thaw(node) && signal(node.os_pid, "KILL") end)
-    in_parallel(nodes, &start_application(plan, &1))
+
+    Enum.each(nodes, fn node ->
+      on_exit(fn ->
+        thaw(node)
+        signal(node.os_pid, "KILL")
+      end)
+    end)
+
+    _started = in_parallel(nodes, &start_application(plan, &1))
     nodes
   end
 
@@ -166,7 +173,11 @@ defmodule BitActor.ThreeNodes do
     end
   end
 
-  defp signal(os_pid, name), do: System.cmd("kill", ["-#{name}", os_pid], stderr_to_stdout: true)
+  # A process that is gone needs none.
+  defp signal(os_pid, name) do
+    _ = System.cmd("kill", ["-#{name}", os_pid], stderr_to_stdout: true)
+    :ok
+  end
 
   defp free_port do
     {:ok, socket} = :gen_tcp.listen(0, ip: {127, 0, 0, 1})

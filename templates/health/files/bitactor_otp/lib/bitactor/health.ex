@@ -224,7 +224,7 @@ defmodule BitActor.Health do
   defp finish_round(state, _), do: schedule(state)
 
   defp schedule(state) do
-    if state.timer, do: Process.cancel_timer(state.timer)
+    _ = state.timer && Process.cancel_timer(state.timer)
     %{state | timer: Process.send_after(self(), :check, state.interval)}
   end
 

@@ -230,11 +230,14 @@ defmodule BitActor.Metrics do
   defp twice(one), do: "#{one.name}: defined twice"
 
   defp attach(metrics) do
-    for {event, fed} <- Enum.group_by(metrics, & &1.definition.event), event != nil do
+    metrics
+    |> Enum.group_by(& &1.definition.event)
+    |> Map.delete(nil)
+    |> Enum.each(fn {event, fed} ->
       # The one of a former life of this process feeds a table that is gone.
       _ = Telemetry.detach({__MODULE__, event})
       :ok = Telemetry.attach({__MODULE__, event}, event, &__MODULE__.handle_event/4, fed)
-    end
+    end)
   end
 
   @doc false

@@ -104,9 +104,15 @@ defmodule BitActor.Consensus.Ra do
   # Whether leadership has left this node by then, polled: ra tells nobody.
   defp followed?(deadline) do
     cond do
-      role() != :leader and known_leader() not in [nil, node()] -> true
-      now() >= deadline -> false
-      true -> pause(@retry_ms) && followed?(deadline)
+      role() != :leader and known_leader() not in [nil, node()] ->
+        true
+
+      now() >= deadline ->
+        false
+
+      true ->
+        pause(@retry_ms)
+        followed?(deadline)
     end
   end
 

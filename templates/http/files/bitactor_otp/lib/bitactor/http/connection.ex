@@ -96,9 +96,9 @@ defmodule BitActor.HTTP.Connection do
   end
 
   defp read_body(state, request, buffer) do
-    if Map.has_key?(request.headers, "expect") do
-      _ = :gen_tcp.send(state.socket, "HTTP/1.1 100 Continue\r\n\r\n")
-    end
+    _ =
+      if Map.has_key?(request.headers, "expect"),
+        do: :gen_tcp.send(state.socket, "HTTP/1.1 100 Continue\r\n\r\n")
 
     missing = request.content_length - byte_size(buffer)
 

@@ -59,7 +59,7 @@ defmodule BitActor.HTTP.Listener do
       limits: settings.limits
     }
 
-    for _ <- 1..@acceptors, do: spawn_link(fn -> accept(socket, serve) end)
+    Enum.each(1..@acceptors, fn _ -> spawn_link(fn -> accept(socket, serve) end) end)
   end
 
   defp accept(socket, serve) do

@@ -201,7 +201,7 @@ defmodule BitActor.Telemetry.Exporter do
   end
 
   defp schedule(state, pause) do
-    if state.timer, do: Process.cancel_timer(state.timer)
+    _ = state.timer && Process.cancel_timer(state.timer)
     %{state | timer: Process.send_after(self(), :send, pause)}
   end
 
