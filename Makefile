@@ -25,7 +25,7 @@ test: build test-packages ## all tests, with a real model server and a real mode
 
 .PHONY: test-scaffold
 test-scaffold: test-packages ## the building blocks, each alone, in the guide's order and all together, with their slow tests
-	@CF_TEST_REQUIRE=1 CF_SCAFFOLD_LONG=1 ERL_LIBS="$$(tools/ra.sh)" go test -timeout 90m ./scaffold/...
+	@CF_TEST_REQUIRE=1 CF_SCAFFOLD_LONG=1 ERL_LIBS="$$(tools/ra.sh)" go test -timeout 90m ./scaffold/... ./bench/otpbench
 
 ##@ Build
 # The parsers of package syntax are C. On Linux the binary is still static where
