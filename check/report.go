@@ -47,6 +47,7 @@ type Part struct {
 	Tools   []ToolFound
 	Outcome
 	Dropped int           // diagnostics beyond the most that are kept
+	Cut     bool          // Request.Limit ended it: it is NotChecked
 	Cached  bool          // from an earlier run over the same files
 	Elapsed time.Duration // wall time, 0 where Cached
 	whole   bool          // the checker is a Whole

@@ -31,6 +31,9 @@ type Request struct {
 	// DiagnosticsMax is the most kept of one checker in one project; 0 means
 	// DiagnosticsMax.
 	DiagnosticsMax int
+	// Limit is how long all of it may take; 0 means as long as it takes. A check that
+	// is not done by then is ended and counts as not checked: it is no error.
+	Limit time.Duration
 	// Only runs just these tests, once more. Nothing is read from the cache.
 	Only []string
 }
@@ -62,7 +65,7 @@ func Run(ctx context.Context, r Request) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	run := &running{Request: r, keep: openStore(r.Cache, r.Stage.Root())}
+	run := &running{Request: r, began: began, keep: openStore(r.Cache, r.Stage.Root())}
 	if run.prints, err = run.keep.prints(ctx, r.Stage); err != nil {
 		return nil, err
 	}
@@ -84,6 +87,7 @@ func Run(ctx context.Context, r Request) (*Report, error) {
 // running is one Run under way.
 type running struct {
 	Request
+	began  time.Time
 	keep   *store
 	prints *workspace.Prints // nil: nothing is kept
 
@@ -144,7 +148,7 @@ func (r *running) one(ctx context.Context, j *job) (Part, error) {
 		id, title = id+"."+j.project, title+": "+j.project
 	}
 	r.Events.Emit(event.Step{ID: id, Title: title, State: event.Begin})
-	part, err := r.part(ctx, j)
+	part, err := r.limited(ctx, j)
 	if err != nil {
 		r.Events.Emit(event.Step{ID: id, Title: title, State: event.Failing, Detail: err.Error()})
 		return part, err
@@ -155,6 +159,24 @@ func (r *running) one(ctx context.Context, j *job) (Part, error) {
 	}
 	r.Events.Emit(event.Step{ID: id, Title: title, State: state, Detail: part.describe()})
 	return part, nil
+}
+
+// limited is part within what is left of the request's time.
+func (r *running) limited(ctx context.Context, j *job) (Part, error) {
+	if r.Limit <= 0 {
+		return r.part(ctx, j)
+	}
+	within, cancel := context.WithDeadline(ctx, r.began.Add(r.Limit))
+	defer cancel()
+	part, err := Part{}, within.Err()
+	if err == nil {
+		part, err = r.part(within, j)
+	}
+	if err != nil && within.Err() != nil && ctx.Err() == nil {
+		part, err = Part{Checker: j.checker.Name(), Project: j.project, Files: j.files, Changed: j.changed, whole: j.whole}, nil
+		part.State, part.Why, part.Cut = NotChecked, fmt.Sprintf("not done within %v", r.Limit), true
+	}
+	return part, err
 }
 
 // describe says in one line what a part came to.

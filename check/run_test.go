@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -285,5 +286,36 @@ func TestEventsTellWhatHappens(t *testing.T) {
 	}
 	if !maps.Equal(seen, want) {
 		t.Errorf("(-want +got)\n%s", cmp.Diff(want, seen))
+	}
+}
+
+// waits is a checker whose work on a file of its own ends with the context alone.
+type waits struct{ *fake }
+
+func (w waits) Check(ctx context.Context, t Target) (Outcome, error) {
+	if slices.ContainsFunc(t.Files, func(f string) bool { return strings.HasPrefix(f, "slow") }) {
+		<-ctx.Done()
+		return Outcome{}, ctx.Err()
+	}
+	return w.fake.Check(ctx, t)
+}
+
+// TestLimit ends a check that takes too long: it is not checked, what was done counts,
+// and nothing of it is kept for the next run.
+func TestLimit(t *testing.T) {
+	stage := tree(t, map[string]string{"slow.aa": "", "b.bb": "BAD loose it is loose\n"})(&workspace.Set{})
+	request := Request{Stage: stage, Checkers: []Checker{waits{newFake("aa")}, newFake("bb")}, Parallel: 2, Cache: t.TempDir(), Limit: 2 * time.Second}
+	want := `aa .: not checked [slow.aa] (not done within 2s)
+bb .: findings [b.bb]
+  b.bb:1 [loose] it is loose | BAD loose it is loose
+`
+	for range 2 {
+		r := mustRun(t, request)
+		if d := cmp.Diff(want, shape(r)); d != "" {
+			t.Fatal(d)
+		}
+		if !r.Parts[0].Cut || r.Parts[1].Cut {
+			t.Error("which part was cut off is not told")
+		}
 	}
 }

