@@ -23,8 +23,8 @@ var mayImport = map[string][]string{
 	"llm":               {"event", "fault", "lazyregexp", "llm"},
 	"llm/embedded":      {"event", "fault", "llm", "process"},
 	"process":           {"event", "fault", "process"},
-	"prompts":           {"event", "fault", "llm", "prompts"},
-	"workspace":         {"event", "fault", "process", "syntax", "workspace"},
+	"prompts":           {"event", "fault", "lazyregexp", "llm", "prompts"},
+	"workspace":         {"event", "fault", "lazyregexp", "process", "syntax", "workspace"},
 	"workspace/sandbox": {"event", "fault", "process", "workspace/sandbox"},
 	"syntax":            {"syntax"},
 	"check":             {"event", "fault", "lazyregexp", "process", "workspace", "syntax", "check"},
@@ -182,6 +182,20 @@ func TestNothingIsLeftForLater(t *testing.T) {
 			if later.MatchString(line) || local.MatchString(line) {
 				t.Errorf("%s:%d: %s", path, i+1, strings.TrimSpace(line))
 			}
+		}
+	})
+}
+
+// TestExpressionsAreCompiledAtTheirFirstUse: a start pays for none, and one package
+// sees to that.
+func TestExpressionsAreCompiledAtTheirFirstUse(t *testing.T) {
+	other := regexp.MustCompile(`(?m)^(?:var \w+|\t\w+) += .*(?:regexp\.MustCompile|\*regexp\.Regexp \{)`)
+	sourceFiles(t, func(path, text string) {
+		if filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") || strings.HasPrefix(path, "tools/") || strings.HasPrefix(path, "lazyregexp/") {
+			return
+		}
+		for _, line := range other.FindAllString(text, -1) {
+			t.Errorf("%s: %s: use package lazyregexp", path, line)
 		}
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/kaptinlin/jsonrepair"
+
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // Step is one file of a plan, as the model writes it.
@@ -209,9 +210,7 @@ func soundPath(p string) bool {
 
 // lineStep matches a line that names a file: a bullet or a number, the path,
 // perhaps in backticks or bold, then what it is for.
-var lineStep = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile("^(?:[-*+•]|[0-9]{1,2}[.)])?\\s*(?:(?i:(create|change|test|document))\\s+)?[`*\"]{0,3}([A-Za-z0-9_.@-]+(?:/[A-Za-z0-9_.@-]+)*)[`*\"]{0,3}\\s*(?:[-–—:]+|\\s)\\s*(.+)$")
-})
+var lineStep = lazyregexp.New("^(?:[-*+•]|[0-9]{1,2}[.)])?\\s*(?:(?i:(create|change|test|document))\\s+)?[`*\"]{0,3}([A-Za-z0-9_.@-]+(?:/[A-Za-z0-9_.@-]+)*)[`*\"]{0,3}\\s*(?:[-–—:]+|\\s)\\s*(.+)$")
 
 // ParseLines reads steps from plain lines, "path - why". A line counts only if
 // its path has a slash or an extension, so that prose does not.
@@ -221,7 +220,7 @@ func ParseLines(reply string) []Step {
 	}
 	var all []Step
 	for line := range strings.Lines(reply) {
-		m := lineStep().FindStringSubmatch(strings.TrimSpace(line))
+		m := lineStep.FindStringSubmatch(strings.TrimSpace(line))
 		if m == nil || !fileLike(m[2]) {
 			continue
 		}

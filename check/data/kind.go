@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bitactor/cf/check/source"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // Kind is what a data file is for. Each file has one, so that no two checkers
@@ -27,12 +27,12 @@ const (
 )
 
 var (
-	apiVersion = source.Pattern(`(?m)^(?:apiVersion|"apiVersion"|'apiVersion')[ \t]*:[ \t]*["']?[a-z0-9.\-/]+`)
-	kindKey    = source.Pattern(`(?m)^(?:kind|"kind"|'kind')[ \t]*:[ \t]*["']?[A-Z]`)
-	jsonAPI    = source.Pattern(`(?s)^\s*\{.*"apiVersion"\s*:\s*"[a-z0-9.\-/]+"`)
-	jsonKind   = source.Pattern(`(?s)"kind"\s*:\s*"[A-Z]`)
-	groups     = source.Pattern(`(?m)^groups[ \t]*:[ \t]*(?:#.*)?\r?$`)
-	groupRule  = source.Pattern(`(?m)^[ \t]+(?:- )?(?:rules|expr|interval)[ \t]*:`)
+	apiVersion = lazyregexp.New(`(?m)^(?:apiVersion|"apiVersion"|'apiVersion')[ \t]*:[ \t]*["']?[a-z0-9.\-/]+`)
+	kindKey    = lazyregexp.New(`(?m)^(?:kind|"kind"|'kind')[ \t]*:[ \t]*["']?[A-Z]`)
+	jsonAPI    = lazyregexp.New(`(?s)^\s*\{.*"apiVersion"\s*:\s*"[a-z0-9.\-/]+"`)
+	jsonKind   = lazyregexp.New(`(?s)"kind"\s*:\s*"[A-Z]`)
+	groups     = lazyregexp.New(`(?m)^groups[ \t]*:[ \t]*(?:#.*)?\r?$`)
+	groupRule  = lazyregexp.New(`(?m)^[ \t]+(?:- )?(?:rules|expr|interval)[ \t]*:`)
 )
 
 // KindOf returns the kind of a file by its path and first bytes. Without bytes
@@ -44,11 +44,11 @@ func KindOf(name string, head []byte) Kind {
 		return Workflow
 	case format == YAML && isAction(name):
 		return Action
-	case format == YAML && apiVersion().Match(head) && kindKey().Match(head):
+	case format == YAML && apiVersion.Match(head) && kindKey.Match(head):
 		return Kubernetes
-	case format == YAML && groups().Match(head) && groupRule().Match(head):
+	case format == YAML && groups.Match(head) && groupRule.Match(head):
 		return Prometheus
-	case format == JSON && jsonAPI().Match(head) && jsonKind().Match(head):
+	case format == JSON && jsonAPI.Match(head) && jsonKind.Match(head):
 		return Kubernetes
 	}
 	return format
@@ -72,14 +72,14 @@ var withComments = []string{
 	"devcontainer.json", ".devcontainer.json", "api-extractor.json", "babel.config.json", "language-configuration.json",
 }
 
-var typeScript = source.Pattern(`^[jt]sconfig(\.[\w-]+)*\.json$`)
+var typeScript = lazyregexp.New(`^[jt]sconfig(\.[\w-]+)*\.json$`)
 
 // formatOf returns the format that a name stands for.
 func formatOf(name string) Kind {
 	dir, base := path.Split(name)
 	inFolder := func(f string) bool { return dir == f+"/" || strings.HasSuffix(dir, "/"+f+"/") }
 	switch ext := strings.ToLower(path.Ext(base)); {
-	case slices.Contains(withComments, base), typeScript().MatchString(base), ext == ".jsonc", ext == ".code-workspace":
+	case slices.Contains(withComments, base), typeScript.MatchString(base), ext == ".jsonc", ext == ".code-workspace":
 		return JSONC
 	case ext == ".json" && (inFolder(".vscode") || inFolder(".devcontainer")):
 		return JSONC

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/bitactor/cf/check/source"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // A document whose aliases, written out, make it longer than nodesMax nodes and
@@ -26,7 +27,7 @@ const YAMLValuesMax = 300_000
 
 // template finds lines that text/template or Jinja are to fill in: a value or a
 // whole line that begins with a mark of theirs.
-var template = source.Pattern(`(?m)^[ \t]*(?:- +)*(?:[\w.\-/"']+:[ \t]+)?(?:\{\{|\{%)`)
+var template = lazyregexp.New(`(?m)^[ \t]*(?:- +)*(?:[\w.\-/"']+:[ \t]+)?(?:\{\{|\{%)`)
 
 // ErrTemplate says that a file can't be checked as it is.
 var ErrTemplate = errors.New("a template, which is YAML only once it is rendered")
@@ -34,7 +35,7 @@ var ErrTemplate = errors.New("a template, which is YAML only once it is rendered
 // Template tells whether f is no YAML because it is a template of it, as the
 // files of Helm charts are.
 func Template(f *source.File) bool {
-	if !template().Match(f.Data) {
+	if !template.Match(f.Data) {
 		return false
 	}
 	try := source.New("", "", f.Path, f.Data)
@@ -44,14 +45,14 @@ func Template(f *source.File) bool {
 
 // version12 is the directive of YAML 1.2, which the parser knows but by its
 // number refuses; as a comment of the same length it changes no place.
-var version12 = source.Pattern(`(?m)^%(YAML[ \t]+1\.2[ \t]*(?:#.*)?\r?)$`)
+var version12 = lazyregexp.New(`(?m)^%(YAML[ \t]+1\.2[ \t]*(?:#.*)?\r?)$`)
 
 // CheckYAML records what is wrong with f as YAML and returns its documents,
 // each a node of kind yaml.DocumentNode. After a syntax error it returns those
 // before it.
 func CheckYAML(f *source.File) []*yaml.Node {
 	var docs []*yaml.Node
-	dec := yaml.NewDecoder(bytes.NewReader(version12().ReplaceAll(f.Data, []byte("#$1"))))
+	dec := yaml.NewDecoder(bytes.NewReader(version12.ReplaceAll(f.Data, []byte("#$1"))))
 	for {
 		doc := new(yaml.Node)
 		err := dec.Decode(doc)
@@ -114,7 +115,7 @@ func yamlFault(f *source.File, err error) {
 	}
 }
 
-var anchorName = source.Pattern(`unknown anchor '([^']+)'`)
+var anchorName = lazyregexp.New(`unknown anchor '([^']+)'`)
 
 // yamlPlace returns the place and the words of an error of the library. Its
 // lines count from 0 in errors of its parser and in all on the first line, and
@@ -123,7 +124,7 @@ func yamlPlace(f *source.File, err error) (offset int, text string) {
 	text = strings.TrimPrefix(err.Error(), "yaml: ")
 	var parse *yaml.ParserError
 	if !errors.As(err, &parse) {
-		if m := anchorName().FindStringSubmatch(text); m != nil {
+		if m := anchorName.FindStringSubmatch(text); m != nil {
 			return max(bytes.Index(f.Data, []byte("*"+m[1])), 0), text
 		}
 		return 0, text

@@ -13,7 +13,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 	"mvdan.cc/sh/v3/syntax"
 
-	"github.com/bitactor/cf/check/source"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // predefined are the arguments that a build has before FROM without an ARG:
@@ -27,8 +27,8 @@ var predefined = map[string]string{
 // secretKey and publicKey tell which names of variables are those of secrets,
 // as the documentation of the rule SecretsUsedInArgOrEnv lists them.
 var (
-	secretKey = source.Pattern(`(?i)(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)`)
-	publicKey = source.Pattern(`(?i)(?:_|^)(?:public|file|path|name|id|url)(?:_|$)`)
+	secretKey = lazyregexp.New(`(?i)(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)`)
+	publicKey = lazyregexp.New(`(?i)(?:_|^)(?:public|file|path|name|id|url)(?:_|$)`)
 )
 
 // lint applies the rules to the whole file.
@@ -241,7 +241,7 @@ func (d *dockerfile) legacy(c instructions.Command, pairs instructions.KeyValueP
 }
 
 func (d *dockerfile) secret(c instructions.Command, key string) {
-	if secretKey().MatchString(key) && !publicKey().MatchString(key) {
+	if secretKey.MatchString(key) && !publicKey.MatchString(key) {
 		d.run(&linter.RuleSecretsUsedInArgOrEnv, c.Location(), linter.RuleSecretsUsedInArgOrEnv.Format(c.Name(), key))
 	}
 }

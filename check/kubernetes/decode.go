@@ -13,6 +13,7 @@ import (
 
 	"github.com/bitactor/cf/check/data"
 	"github.com/bitactor/cf/check/source"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // decoder holds an object against its type, as strict decoding by the server
@@ -121,7 +122,7 @@ var scalars = map[string]func(n *yaml.Node) bool{
 	"int64":    func(n *yaml.Node) bool { return integer(n, math.MinInt64, math.MaxInt64) },
 	"float":    func(n *yaml.Node) bool { return n.ShortTag() == "!!int" || n.ShortTag() == "!!float" },
 	"bytes":    func(n *yaml.Node) bool { return n.ShortTag() == "!!str" && encoded(n.Value) },
-	"quantity": func(n *yaml.Node) bool { return quantity().MatchString(n.Value) },
+	"quantity": func(n *yaml.Node) bool { return quantity.MatchString(n.Value) },
 	"intstr":   func(n *yaml.Node) bool { return n.ShortTag() == "!!str" || integer(n, math.MinInt32, math.MaxInt32) },
 	"time": func(n *yaml.Node) bool {
 		_, err := time.Parse(time.RFC3339, n.Value)
@@ -140,7 +141,7 @@ var wanted = map[string]string{
 }
 
 // quantity is the syntax of resource.Quantity in k8s.io/apimachinery.
-var quantity = source.Pattern(`^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$`)
+var quantity = lazyregexp.New(`^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$`)
 
 // scalar holds a node against a scalar type.
 func (d *decoder) scalar(n *yaml.Node, kind, path string) {

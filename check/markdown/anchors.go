@@ -8,19 +8,19 @@ import (
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/util"
 
-	"github.com/bitactor/cf/check/source"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // notSlug is what GitHub takes out of a heading to name it: PUNCTUATION_REGEXP,
 // /[^\p{Word}\- ]/u, of TableOfContentsFilter in gjtorikian/html-pipeline.
-var notSlug = source.Pattern(`[^\p{L}\p{M}\p{Nd}\p{Pc}\- ]`)
+var notSlug = lazyregexp.New(`[^\p{L}\p{M}\p{Nd}\p{Pc}\- ]`)
 
 // slug returns the anchor that GitHub gives a heading.
 func slug(heading string) string {
-	return strings.ReplaceAll(notSlug().ReplaceAllString(strings.ToLower(heading), ""), " ", "-")
+	return strings.ReplaceAll(notSlug.ReplaceAllString(strings.ToLower(heading), ""), " ", "-")
 }
 
-var explicitAnchor = source.Pattern(`(?i)<[a-z][^<>]*?\s(?:id|name)\s*=\s*(?:"([^"<>]+)"|'([^'<>]+)'|([^\s"'<>]+))`)
+var explicitAnchor = lazyregexp.New(`(?i)<[a-z][^<>]*?\s(?:id|name)\s*=\s*(?:"([^"<>]+)"|'([^'<>]+)'|([^\s"'<>]+))`)
 
 // anchors returns every name that a link to the document may end in.
 func (d *document) anchors() map[string]bool {
@@ -39,7 +39,7 @@ func (d *document) anchors() map[string]bool {
 		count[s]++
 	})
 	d.html(func(_ int, raw []byte) {
-		for _, m := range explicitAnchor().FindAllSubmatch(raw, -1) {
+		for _, m := range explicitAnchor.FindAllSubmatch(raw, -1) {
 			all[string(bytes.Join(m[1:], nil))] = true
 		}
 	})
@@ -50,7 +50,7 @@ func (d *document) anchors() map[string]bool {
 func (d *document) duplicateAnchors() {
 	seen := map[string]int{}
 	d.html(func(at int, raw []byte) {
-		for _, m := range explicitAnchor().FindAllSubmatchIndex(raw, -1) {
+		for _, m := range explicitAnchor.FindAllSubmatchIndex(raw, -1) {
 			for g := 2; g < len(m); g += 2 {
 				if m[g] < 0 {
 					continue

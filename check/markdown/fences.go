@@ -15,23 +15,24 @@ import (
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/data"
 	"github.com/bitactor/cf/check/source"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/syntax"
 )
 
 // placeholder is how writers leave something out of a snippet. A snippet that
 // holds one and does not parse is not reported.
-var placeholder = source.Pattern(`\.\.\.|…|\{\{|<[A-Za-z][\w \-]*>|\[[A-Z][\w \-]*\]`)
+var placeholder = lazyregexp.New(`\.\.\.|…|\{\{|<[A-Za-z][\w \-]*>|\[[A-Z][\w \-]*\]`)
 
 // prompt begins a line of a recorded session, which is no program.
-var prompt = source.Pattern(`(?m)^[ \t]*(?:[\w@:~/.\-]*\$|>>>|iex(?:\([^)]*\))?>|\d+>) `)
+var prompt = lazyregexp.New(`(?m)^[ \t]*(?:[\w@:~/.\-]*\$|>>>|iex(?:\([^)]*\))?>|\d+>) `)
 
 // optOut are words in a fence's info string that say that the code is not meant
 // to parse; rustdoc uses "ignore" and "compile_fail".
-var optOut = source.Pattern(`\b(?:ignore|invalid|compile_fail|fragment)\b`)
+var optOut = lazyregexp.New(`\b(?:ignore|invalid|compile_fail|fragment)\b`)
 
 // language takes the language out of an info string: "go", "go,ignore",
 // "{.python}", "json title=x".
-var language = source.Pattern(`^\{?\.?([A-Za-z0-9+#\-]+)`)
+var language = lazyregexp.New(`^\{?\.?([A-Za-z0-9+#\-]+)`)
 
 // parsers holds what parses the code of a language; each returns what is wrong,
 // with places in the code.
@@ -89,8 +90,8 @@ func (d *document) snippet(fence *mdast.FencedCodeBlock) {
 		return
 	}
 	info := string(fence.Info.Segment.Value(d.src))
-	m := language().FindStringSubmatch(info)
-	if m == nil || optOut().MatchString(info) {
+	m := language.FindStringSubmatch(info)
+	if m == nil || optOut.MatchString(info) {
 		return
 	}
 	lang := strings.ToLower(m[1])
@@ -118,7 +119,7 @@ func (d *document) snippet(fence *mdast.FencedCodeBlock) {
 	first, _ := d.f.Position(starts[0])
 	f.Above = first - 1
 	run(f)
-	if f.Failed() && !placeholder().Match(code) && !prompt().Match(code) {
+	if f.Failed() && !placeholder.Match(code) && !prompt.Match(code) {
 		d.adopt(f, "fence-"+lang, starts)
 	}
 }
@@ -152,7 +153,7 @@ func (d *document) frontMatter(n int) {
 		at += len(l)
 	}
 	f := source.New(name, tool, d.f.Path, d.f.Data[:at])
-	if data.CheckYAML(f); f.Failed() && !placeholder().Match(d.f.Data[:at]) {
+	if data.CheckYAML(f); f.Failed() && !placeholder.Match(d.f.Data[:at]) {
 		d.adopt(f, "front-matter", starts)
 	}
 }
@@ -192,7 +193,7 @@ func snippetJSON(f *source.File) {
 // statements.
 func snippetGo(f *source.File) {
 	text := string(f.Data)
-	word, _, _ := strings.Cut(strings.TrimSpace(goComment().ReplaceAllString(text, " ")), " ")
+	word, _, _ := strings.Cut(strings.TrimSpace(goComment.ReplaceAllString(text, " ")), " ")
 	if word == "package" {
 		goErrors(f, "", text, "")
 		return
@@ -201,7 +202,7 @@ func snippetGo(f *source.File) {
 	if goParses(file+text) || goParses(body+text+"\n}\n") {
 		return
 	}
-	if imports := goImports().FindString(text); imports != "" && goParses(file+imports+"\nfunc _() {\n"+text[len(imports):]+"\n}\n") {
+	if imports := goImports.FindString(text); imports != "" && goParses(file+imports+"\nfunc _() {\n"+text[len(imports):]+"\n}\n") {
 		return
 	}
 	switch word {
@@ -213,8 +214,8 @@ func snippetGo(f *source.File) {
 }
 
 var (
-	goComment = source.Pattern(`(?s)//[^\n]*|/\*.*?\*/`)
-	goImports = source.Pattern(`^\s*(?:import\s+(?:\([^)]*\)|[\w.]*\s*"[^"]*")\s*)+`)
+	goComment = lazyregexp.New(`(?s)//[^\n]*|/\*.*?\*/`)
+	goImports = lazyregexp.New(`^\s*(?:import\s+(?:\([^)]*\)|[\w.]*\s*"[^"]*")\s*)+`)
 )
 
 func goParses(text string) bool {

@@ -12,12 +12,13 @@ import (
 	"github.com/yuin/goldmark/parser"
 
 	"github.com/bitactor/cf/check/source"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/workspace"
 )
 
 var (
-	scheme   = source.Pattern(`^[A-Za-z][A-Za-z0-9+.\-]*:`)
-	htmlLink = source.Pattern(`(?i)<(?:a|img|source|video)\b[^<>]*?\s(?:href|src)\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)')`)
+	scheme   = lazyregexp.New(`^[A-Za-z][A-Za-z0-9+.\-]*:`)
+	htmlLink = lazyregexp.New(`(?i)<(?:a|img|source|video)\b[^<>]*?\s(?:href|src)\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)')`)
 )
 
 // linker follows links within a stage.
@@ -52,7 +53,7 @@ func (l *linker) check(d *document, wanted func(target string) bool) {
 		follow(n.Pos(), destination)
 	})
 	d.html(func(at int, raw []byte) {
-		for _, m := range htmlLink().FindAllSubmatchIndex(raw, -1) {
+		for _, m := range htmlLink.FindAllSubmatchIndex(raw, -1) {
 			for g := 2; g < len(m); g += 2 {
 				if m[g] >= 0 {
 					follow(at+m[g], raw[m[g]:m[g+1]])
@@ -64,7 +65,7 @@ func (l *linker) check(d *document, wanted func(target string) bool) {
 
 // follow records the link at an offset of d if it leads nowhere.
 func (l *linker) follow(d *document, at int, destination string, wanted func(string) bool) {
-	if destination == "" || strings.HasPrefix(destination, "/") || scheme().MatchString(destination) || strings.Contains(destination, "{{") {
+	if destination == "" || strings.HasPrefix(destination, "/") || scheme.MatchString(destination) || strings.Contains(destination, "{{") {
 		return
 	}
 	file, fragment, _ := strings.Cut(destination, "#")

@@ -21,6 +21,7 @@ import (
 	"github.com/bitactor/cf/check/data"
 	"github.com/bitactor/cf/check/prometheus/promql"
 	"github.com/bitactor/cf/check/source"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 const (
@@ -130,7 +131,7 @@ func (r *rules) rule(n *yaml.Node) {
 	r.twice(n, text(record), text(alert))
 }
 
-var plainName = source.Pattern(`^[a-zA-Z_:][a-zA-Z0-9_:]*$`)
+var plainName = lazyregexp.New(`^[a-zA-Z_:][a-zA-Z0-9_:]*$`)
 
 func (r *rules) recording(n, record *yaml.Node) {
 	for _, key := range []string{"annotations", "for", "keep_firing_for"} {
@@ -141,7 +142,7 @@ func (r *rules) recording(n, record *yaml.Node) {
 	switch {
 	case strings.ContainsAny(record.Value, "{}"):
 		r.errorf(record, "record-name", "braces in the name %q; do they belong into expr?", record.Value)
-	case !plainName().MatchString(record.Value):
+	case !plainName.MatchString(record.Value):
 		r.warnf(record, "record-name", "the name %q needs quotes wherever it is used", record.Value)
 	}
 }

@@ -20,11 +20,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/sync/semaphore"
@@ -170,12 +168,6 @@ func (f *File) Findings() []check.Diagnostic {
 		return a.Line == b.Line && a.Column == b.Column && a.Code == b.Code && a.Message == b.Message
 	})
 	return f.found
-}
-
-// Pattern returns a regular expression that is compiled when it is first used:
-// what this program never looks at must cost it nothing at its start.
-func Pattern(expression string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }
 
 // Reader names who reads files, and bounds what its parser is given. A parser may

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/bitactor/cf/check/source"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // readDashboard reads a dashboard of Grafana: the expressions of its panels and
@@ -29,7 +29,7 @@ func readDashboard(_ context.Context, in *input) error {
 // text itself.
 type dashboard struct{ *input }
 
-var variableQuery = source.Pattern(`^\s*(?:label_values|metrics|query_result)\(\s*([a-zA-Z_:][\w:]*)\s*[,{)]`)
+var variableQuery = lazyregexp.New(`^\s*(?:label_values|metrics|query_result)\(\s*([a-zA-Z_:][\w:]*)\s*[,{)]`)
 
 func (d *dashboard) walk(v any) {
 	switch v := v.(type) {
@@ -46,7 +46,7 @@ func (d *dashboard) walk(v any) {
 			case key == "expr" && text != "":
 				d.expression(text, use{place: d.placeOf(text), by: "dashboard"})
 			case key == "query" || key == "definition":
-				if m := variableQuery().FindStringSubmatch(text); m != nil && strings.Contains(text, ",") {
+				if m := variableQuery.FindStringSubmatch(text); m != nil && strings.Contains(text, ",") {
 					d.use(use{kind: metric, name: m[1], place: d.placeOf(text), by: "dashboard"})
 				}
 			}
@@ -67,28 +67,28 @@ func (d *dashboard) placeOf(text string) place {
 }
 
 var (
-	quotedName  = source.Pattern("`([a-z][a-z0-9]*(?:_[a-z0-9]+)+)(?:\\{[^`]*\\})?`")
-	metricEnd   = source.Pattern(`_(?:total|seconds|bytes|ratio|info|bucket|count|sum|celsius|volts)$`)
-	eventName   = source.Pattern("`\\[((?:\\s*:[a-z_]\\w*\\s*,)+\\s*:[a-z_]\\w*)\\s*\\]`")
-	promqlFence = source.Pattern("(?m)^```(?:promql|prometheus)[ \\t]*\\n((?s:.*?))^```")
+	quotedName  = lazyregexp.New("`([a-z][a-z0-9]*(?:_[a-z0-9]+)+)(?:\\{[^`]*\\})?`")
+	metricEnd   = lazyregexp.New(`_(?:total|seconds|bytes|ratio|info|bucket|count|sum|celsius|volts)$`)
+	eventName   = lazyregexp.New("`\\[((?:\\s*:[a-z_]\\w*\\s*,)+\\s*:[a-z_]\\w*)\\s*\\]`")
+	promqlFence = lazyregexp.New("(?m)^```(?:promql|prometheus)[ \\t]*\\n((?s:.*?))^```")
 )
 
 // readDocument reads what a Markdown file names in backquotes: metrics with the
 // endings that the naming conventions give them, and events.
 func readDocument(_ context.Context, in *input) error {
-	for _, m := range quotedName().FindAllSubmatchIndex(in.data, -1) {
-		if name := string(in.data[m[2]:m[3]]); metricEnd().MatchString(name) {
+	for _, m := range quotedName.FindAllSubmatchIndex(in.data, -1) {
+		if name := string(in.data[m[2]:m[3]]); metricEnd.MatchString(name) {
 			in.use(use{kind: metric, name: name, place: in.at(m[0]), by: "document", optional: true})
 		}
 	}
-	for _, m := range eventName().FindAllSubmatchIndex(in.data, -1) {
+	for _, m := range eventName.FindAllSubmatchIndex(in.data, -1) {
 		var parts []string
 		for item := range strings.SplitSeq(string(in.data[m[2]:m[3]]), ",") {
 			parts = append(parts, strings.TrimPrefix(strings.TrimSpace(item), ":"))
 		}
 		in.use(use{kind: event, name: strings.Join(parts, "."), place: in.at(m[0]), by: "document", optional: true})
 	}
-	for _, m := range promqlFence().FindAllSubmatchIndex(in.data, -1) {
+	for _, m := range promqlFence.FindAllSubmatchIndex(in.data, -1) {
 		in.expression(string(in.data[m[2]:m[3]]), use{place: in.at(m[2]), by: "document", optional: true})
 	}
 	return nil

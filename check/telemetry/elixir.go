@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bitactor/cf/check/source"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/syntax"
 )
 
@@ -89,19 +89,19 @@ func (e *elixir) defined() {
 			}
 		}
 	}
-	if m := appName().FindSubmatch(e.data); m != nil && strings.HasSuffix(e.path, "mix.exs") {
+	if m := appName.FindSubmatch(e.data); m != nil && strings.HasSuffix(e.path, "mix.exs") {
 		e.apps = append(e.apps, string(m[1]))
 	}
 }
 
 var (
-	appName   = source.Pattern(`\bapp:\s*:(\w+)`)
-	useModule = source.Pattern(`(?m)^\s*use\s+([A-Z][\w.]*)`)
+	appName   = lazyregexp.New(`\bapp:\s*:(\w+)`)
+	useModule = lazyregexp.New(`(?m)^\s*use\s+([A-Z][\w.]*)`)
 )
 
 // macroUser tells whether a module uses another that may define functions in it.
 func macroUser(body string) bool {
-	for _, m := range useModule().FindAllStringSubmatch(body, -1) {
+	for _, m := range useModule.FindAllStringSubmatch(body, -1) {
 		if !slices.Contains([]string{"GenServer", "Supervisor", "Agent", "Task", "Application", "Bitwise", "ExUnit.Case"}, m[1]) {
 			return true
 		}
@@ -196,10 +196,10 @@ func (e *elixir) parameter(at int, text string) bool {
 	return false
 }
 
-var definition = source.Pattern(`\bdef(?:p|macro|macrop)?\s+[\w?!]+\(([^)]*)\)`)
+var definition = lazyregexp.New(`\bdef(?:p|macro|macrop)?\s+[\w?!]+\(([^)]*)\)`)
 
 func headWith(text, parameter string) bool {
-	for _, m := range definition().FindAllStringSubmatch(text, -1) {
+	for _, m := range definition.FindAllStringSubmatch(text, -1) {
 		for _, word := range strings.FieldsFunc(m[1], func(r rune) bool { return !isWord(string(r)) }) {
 			if word == parameter {
 				return true
@@ -233,7 +233,7 @@ func (e *elixir) event(text string) (string, bool) {
 		list, rest, open := strings.Cut(inner(piece), "|")
 		for _, item := range arguments(list) {
 			item = e.resolve(item)
-			if atomName().MatchString(item) {
+			if atomName.MatchString(item) {
 				parts = append(parts, strings.Trim(item[1:], `"`))
 			} else {
 				parts = append(parts, "*")
@@ -257,7 +257,7 @@ func (e *elixir) attach(at int, events []string, handle string) {
 			e.use(use{kind: event, name: name, place: e.at(at), by: "handler", optional: e.test})
 		}
 	}
-	m := captured().FindStringSubmatch(handle)
+	m := captured.FindStringSubmatch(handle)
 	if m == nil {
 		return
 	}
@@ -268,7 +268,7 @@ func (e *elixir) attach(at int, events []string, handle string) {
 	e.handlers = append(e.handlers, h)
 }
 
-var captured = source.Pattern(`^&(?:([A-Z][\w.]*|__MODULE__)\.)?([a-z_]\w*[?!]?)/(\d)$`)
+var captured = lazyregexp.New(`^&(?:([A-Z][\w.]*|__MODULE__)\.)?([a-z_]\w*[?!]?)/(\d)$`)
 
 // moduleAt returns the module around an offset.
 func (e *elixir) moduleAt(at int) string {
@@ -306,7 +306,7 @@ func (e *elixir) reported(at int, function string, args []string) {
 func atoms(text string) []string {
 	var out []string
 	for _, item := range arguments(inner(text)) {
-		if atomName().MatchString(item) {
+		if atomName.MatchString(item) {
 			out = append(out, item[1:])
 		}
 	}

@@ -24,7 +24,7 @@ func (e *elixir) described(at int, text string) {
 		e.emit(emission{kind: metric, name: metricName, typ: typ, place: e.at(at), labels: atoms(fields["labels"]), test: e.test})
 		if named, known := e.event(fields["event"]); known && !strings.Contains(named, "*") {
 			u := use{kind: event, name: named, place: e.at(at), by: "metric " + metricName}
-			if m := fields["measurement"]; atomName().MatchString(m) {
+			if m := fields["measurement"]; atomName.MatchString(m) {
 				u.measurement = m[1:]
 			}
 			e.use(u)

@@ -4,15 +4,15 @@ import (
 	"context"
 	"strings"
 
-	"github.com/bitactor/cf/check/source"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/syntax"
 )
 
 var (
-	erlangCall  = source.Pattern(`\btelemetry:(execute|span|attach|attach_many)\s*\(`)
-	erlangMacro = source.Pattern(`(?m)^-define\(\s*(\w+)\s*,\s*(\[[^\]]*\])\s*\)`)
-	erlangAtom  = source.Pattern(`^(?:[a-z][a-zA-Z0-9_@]*|'[^']+')$`)
-	erlangVar   = source.Pattern(`^[A-Z_]\w*$`)
+	erlangCall  = lazyregexp.New(`\btelemetry:(execute|span|attach|attach_many)\s*\(`)
+	erlangMacro = lazyregexp.New(`(?m)^-define\(\s*(\w+)\s*,\s*(\[[^\]]*\])\s*\)`)
+	erlangAtom  = lazyregexp.New(`^(?:[a-z][a-zA-Z0-9_@]*|'[^']+')$`)
+	erlangVar   = lazyregexp.New(`^[A-Z_]\w*$`)
 )
 
 // erlang reads one file.
@@ -28,10 +28,10 @@ func readErlang(ctx context.Context, in *input) error {
 	}
 	text := masked(in.data, file)
 	e := &erlang{in, map[string]string{}}
-	for _, m := range erlangMacro().FindAllStringSubmatch(string(in.data), -1) {
+	for _, m := range erlangMacro.FindAllStringSubmatch(string(in.data), -1) {
 		e.macros["?"+m[1]] = m[2]
 	}
-	for _, m := range erlangCall().FindAllStringSubmatchIndex(text, -1) {
+	for _, m := range erlangCall.FindAllStringSubmatchIndex(text, -1) {
 		body, ok := bracketed(string(in.data), m[1]-1)
 		if !ok {
 			continue
@@ -62,7 +62,7 @@ func (e *erlang) call(at int, function string, args []string) {
 	case "execute", "span":
 		name, known := e.event(args[0])
 		if !known {
-			if erlangVar().MatchString(args[0]) && e.argument(at, args[0]) {
+			if erlangVar.MatchString(args[0]) && e.argument(at, args[0]) {
 				return
 			}
 			name = "**"
@@ -108,7 +108,7 @@ func (e *erlang) event(text string) (string, bool) {
 	var parts []string
 	known := false
 	for _, item := range arguments(list) {
-		if erlangAtom().MatchString(item) {
+		if erlangAtom.MatchString(item) {
 			parts, known = append(parts, strings.Trim(item, "'")), true
 		} else {
 			parts = append(parts, "*")

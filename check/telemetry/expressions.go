@@ -12,12 +12,13 @@ import (
 	"github.com/bitactor/cf/check/data"
 	"github.com/bitactor/cf/check/prometheus/promql"
 	"github.com/bitactor/cf/check/source"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 var (
-	variable = source.Pattern(`\$__\w+|\$\{[^}]*\}|\$\w+|\[\[\w+\]\]`)
-	logQL    = source.Pattern(`\|\s*(?:json|logfmt)\b`)
-	logLabel = source.Pattern("\\|\\s*([a-zA-Z_]\\w*)\\s*(?:=~|!~|!=|==|=|>=|<=|>|<)\\s*[\"`0-9]")
+	variable = lazyregexp.New(`\$__\w+|\$\{[^}]*\}|\$\w+|\[\[\w+\]\]`)
+	logQL    = lazyregexp.New(`\|\s*(?:json|logfmt)\b`)
+	logLabel = lazyregexp.New("\\|\\s*([a-zA-Z_]\\w*)\\s*(?:=~|!~|!=|==|=|>=|<=|>|<)\\s*[\"`0-9]")
 )
 
 // expression records the metrics that an expression of PromQL reads. In a
@@ -29,7 +30,7 @@ func (in *input) expression(text string, u use) {
 	}
 	selectors, err := promql.Selectors(plain)
 	if err != nil {
-		if logQL().MatchString(text) {
+		if logQL.MatchString(text) {
 			in.logs(text, u)
 			return
 		}
@@ -57,13 +58,13 @@ func (in *input) expression(text string, u use) {
 func filled(text string) string {
 	var b strings.Builder
 	last := 0
-	for _, m := range variable().FindAllStringIndex(text, -1) {
+	for _, m := range variable.FindAllStringIndex(text, -1) {
 		before := strings.TrimRight(text[:m[0]], " ")
 		b.WriteString(text[last:m[0]])
 		switch {
 		case strings.HasSuffix(before, "[") || strings.HasSuffix(before, ":"), strings.HasSuffix(before, "offset"):
 			b.WriteString("5m")
-		case strings.HasSuffix(before, "(") && grouping().MatchString(before), strings.HasSuffix(before, ",") && grouping().MatchString(before):
+		case strings.HasSuffix(before, "(") && grouping.MatchString(before), strings.HasSuffix(before, ",") && grouping.MatchString(before):
 			b.WriteString("variable")
 		default:
 			b.WriteString("1")
@@ -74,12 +75,12 @@ func filled(text string) string {
 	return b.String()
 }
 
-var grouping = source.Pattern(`\b(?:by|without|on|ignoring)\s*\([^()]*$`)
+var grouping = lazyregexp.New(`\b(?:by|without|on|ignoring)\s*\([^()]*$`)
 
 // logs records the keys that an expression of LogQL takes out of log lines.
 func (in *input) logs(text string, u use) {
-	at := logQL().FindStringIndex(text)
-	for _, m := range logLabel().FindAllStringSubmatch(text[at[0]:], -1) {
+	at := logQL.FindStringIndex(text)
+	for _, m := range logLabel.FindAllStringSubmatch(text[at[0]:], -1) {
 		u.kind, u.name = logKey, m[1]
 		in.use(u)
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/bitactor/cf/check"
-	"github.com/bitactor/cf/check/source"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/syntax"
 )
 
@@ -45,9 +45,9 @@ func readGo(ctx context.Context, in *input) error {
 		switch {
 		case prometheus && (receiver == "prometheus" || strings.HasPrefix(receiver, "promauto")):
 			g.prometheus(at, function, args)
-		case otel && goInstrument().MatchString(function) && len(args) > 0:
+		case otel && goInstrument.MatchString(function) && len(args) > 0:
 			g.instrument(at, function, args)
-		case otel && function == "Start" && len(args) >= 2 && goTracer().MatchString(receiver):
+		case otel && function == "Start" && len(args) >= 2 && goTracer.MatchString(receiver):
 			if name, ok := g.value(args[1]); ok {
 				g.emit(emission{kind: span, name: name, place: g.at(at), test: g.test})
 			}
@@ -63,12 +63,12 @@ func readGo(ctx context.Context, in *input) error {
 }
 
 var (
-	goInstrument = source.Pattern(`^(?:Int64|Float64)(?:Observable)?(Counter|UpDownCounter|Histogram|Gauge)$`)
-	goTracer     = source.Pattern(`(?i)tracer`)
-	goTarget     = source.Pattern(`(\w+)\s*(?::=|=|:)\s*(?:\w+\()?$`)
-	goLabelled   = source.Pattern(`\.(?:WithLabelValues|With)\(.*$`)
-	goUnit       = source.Pattern(`\bWithUnit\("([^"]*)"\)`)
-	goKind       = source.Pattern(`^New(Counter|Gauge|Histogram|Summary)(?:Vec|Func)?$`)
+	goInstrument = lazyregexp.New(`^(?:Int64|Float64)(?:Observable)?(Counter|UpDownCounter|Histogram|Gauge)$`)
+	goTracer     = lazyregexp.New(`(?i)tracer`)
+	goTarget     = lazyregexp.New(`(\w+)\s*(?::=|=|:)\s*(?:\w+\()?$`)
+	goLabelled   = lazyregexp.New(`\.(?:WithLabelValues|With)\(.*$`)
+	goUnit       = lazyregexp.New(`\bWithUnit\("([^"]*)"\)`)
+	goKind       = lazyregexp.New(`^New(Counter|Gauge|Histogram|Summary)(?:Vec|Func)?$`)
 )
 
 func (g *golang) captured(m []syntax.Capture, name string) string {
@@ -103,7 +103,7 @@ func (g *golang) part(text string) string {
 // prometheus reads a constructor of client_golang.
 func (g *golang) prometheus(at int, function string, args []string) {
 	e := emission{kind: metric, place: g.at(at), test: g.test}
-	m := goKind().FindStringSubmatch(function)
+	m := goKind.FindStringSubmatch(function)
 	switch {
 	case m != nil && len(args) > 0 && strings.Contains(args[0], "{"):
 		e.typ = strings.ToLower(m[1])
@@ -127,7 +127,7 @@ func (g *golang) prometheus(at int, function string, args []string) {
 			}
 		}
 	}
-	if t := goTarget().FindSubmatch(g.data[max(0, at-80):at]); t != nil {
+	if t := goTarget.FindSubmatch(g.data[max(0, at-80):at]); t != nil {
 		e.variable = string(t[1])
 	}
 	g.emit(e)
@@ -152,11 +152,11 @@ func joined(parts ...string) string {
 // instrument reads an instrument of OpenTelemetry.
 func (g *golang) instrument(at int, function string, args []string) {
 	e := emission{kind: metric, name: g.part(args[0]), place: g.at(at), otel: true, test: g.test}
-	e.typ = strings.ToLower(goInstrument().FindStringSubmatch(function)[1])
+	e.typ = strings.ToLower(goInstrument.FindStringSubmatch(function)[1])
 	if e.typ == "updowncounter" {
 		e.typ = "gauge"
 	}
-	if m := goUnit().FindStringSubmatch(strings.Join(args[1:], ",")); m != nil {
+	if m := goUnit.FindStringSubmatch(strings.Join(args[1:], ",")); m != nil {
 		e.unit = m[1]
 	}
 	g.emit(e)
@@ -215,8 +215,8 @@ func (g *golang) logged(at int, function string, args []string) {
 }
 
 var (
-	shortTime = source.Pattern(`\.(Milliseconds|Microseconds|Nanoseconds)\(\)`)
-	longTime  = source.Pattern(`\.Seconds\(\)`)
+	shortTime = lazyregexp.New(`\.(Milliseconds|Microseconds|Nanoseconds)\(\)`)
+	longTime  = lazyregexp.New(`\.Seconds\(\)`)
 )
 
 // observed finds times that are given to a metric in another unit than its name
@@ -233,15 +233,15 @@ func (g *golang) observed(matches [][]syntax.Capture) {
 		if function != "Observe" && function != "Set" && function != "Add" {
 			continue
 		}
-		base := goLabelled().ReplaceAllString(receiver, "")
+		base := goLabelled.ReplaceAllString(receiver, "")
 		metricName := names[base[strings.LastIndexByte(base, '.')+1:]]
 		arg := g.captured(m, "arguments")
 		got := ""
 		switch {
 		case strings.ContainsAny(arg, "/*"):
-		case strings.HasSuffix(metricName, "_seconds") && shortTime().MatchString(arg):
-			got = strings.ToLower(shortTime().FindStringSubmatch(arg)[1])
-		case (strings.HasSuffix(metricName, "_milliseconds") || strings.HasSuffix(metricName, "_ms")) && longTime().MatchString(arg):
+		case strings.HasSuffix(metricName, "_seconds") && shortTime.MatchString(arg):
+			got = strings.ToLower(shortTime.FindStringSubmatch(arg)[1])
+		case (strings.HasSuffix(metricName, "_milliseconds") || strings.HasSuffix(metricName, "_ms")) && longTime.MatchString(arg):
 			got = "seconds"
 		}
 		if got != "" {

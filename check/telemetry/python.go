@@ -4,21 +4,21 @@ import (
 	"context"
 	"strings"
 
-	"github.com/bitactor/cf/check/source"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/syntax"
 )
 
 const pythonQuery = `(call function: (_) @function arguments: (argument_list) @arguments) @call`
 
 var (
-	pyImport     = source.Pattern(`(?m)^\s*from\s+prometheus_client\s+import\s+(\([^)]*\)|[^\n]*)`)
-	pyModule     = source.Pattern(`(?m)^\s*import\s+prometheus_client(?:\s+as\s+(\w+))?`)
-	pyInstrument = source.Pattern(`\.create_(?:observable_)?(counter|up_down_counter|histogram|gauge)$`)
-	pySpan       = source.Pattern(`\.start_(?:as_current_)?span$`)
-	pyLogger     = source.Pattern(`(?i)\blog(?:ger|ging)?\b.*\.(?:debug|info|warning|error|exception|critical|bind|new)$`)
-	pyTarget     = source.Pattern(`(\w+)\s*=\s*$`)
-	pyExtra      = source.Pattern(`["'](\w+)["']\s*:`)
-	pyTimes1000  = source.Pattern(`\*\s*1_?000(?:\.0)?\b`)
+	pyImport     = lazyregexp.New(`(?m)^\s*from\s+prometheus_client\s+import\s+(\([^)]*\)|[^\n]*)`)
+	pyModule     = lazyregexp.New(`(?m)^\s*import\s+prometheus_client(?:\s+as\s+(\w+))?`)
+	pyInstrument = lazyregexp.New(`\.create_(?:observable_)?(counter|up_down_counter|histogram|gauge)$`)
+	pySpan       = lazyregexp.New(`\.start_(?:as_current_)?span$`)
+	pyLogger     = lazyregexp.New(`(?i)\blog(?:ger|ging)?\b.*\.(?:debug|info|warning|error|exception|critical|bind|new)$`)
+	pyTarget     = lazyregexp.New(`(\w+)\s*=\s*$`)
+	pyExtra      = lazyregexp.New(`["'](\w+)["']\s*:`)
+	pyTimes1000  = lazyregexp.New(`\*\s*1_?000(?:\.0)?\b`)
 )
 
 func readPython(ctx context.Context, in *input) error {
@@ -45,13 +45,13 @@ func readPython(ctx context.Context, in *input) error {
 			if v, name := p.client(typ); v != "" {
 				names[v] = name
 			}
-		case pyInstrument().MatchString(function) && len(args) > 0:
-			p.instrument(pyInstrument().FindStringSubmatch(function)[1])
-		case pySpan().MatchString(function) && len(args) > 0:
+		case pyInstrument.MatchString(function) && len(args) > 0:
+			p.instrument(pyInstrument.FindStringSubmatch(function)[1])
+		case pySpan.MatchString(function) && len(args) > 0:
 			if name, ok := literal(args[0]); ok {
 				in.emit(emission{kind: span, name: name, place: in.at(at), test: in.test})
 			}
-		case pyLogger().MatchString(function):
+		case pyLogger.MatchString(function):
 			p.logged()
 		case strings.HasSuffix(function, ".observe") || strings.HasSuffix(function, ".set"):
 			p.observed(function, names)
@@ -65,7 +65,7 @@ func readPython(ctx context.Context, in *input) error {
 func pythonConstructors(text string) map[string]string {
 	out := map[string]string{}
 	types := map[string]string{"Counter": "counter", "Gauge": "gauge", "Histogram": "histogram", "Summary": "summary", "Info": "gauge", "Enum": "gauge"}
-	for _, m := range pyImport().FindAllStringSubmatch(text, -1) {
+	for _, m := range pyImport.FindAllStringSubmatch(text, -1) {
 		for item := range strings.SplitSeq(strings.Trim(m[1], "()"), ",") {
 			words := strings.Fields(item)
 			if len(words) == 0 || types[words[0]] == "" {
@@ -74,7 +74,7 @@ func pythonConstructors(text string) map[string]string {
 			out[words[len(words)-1]] = types[words[0]] // "Counter" or "Counter as C"
 		}
 	}
-	for _, m := range pyModule().FindAllStringSubmatch(text, -1) {
+	for _, m := range pyModule.FindAllStringSubmatch(text, -1) {
 		name := "prometheus_client"
 		if m[1] != "" {
 			name = m[1]
@@ -128,7 +128,7 @@ func (p python) client(typ string) (variable, shown string) {
 		}
 	}
 	p.emit(e)
-	if m := pyTarget().FindSubmatch(p.data[max(0, p.offset-80):p.offset]); m != nil {
+	if m := pyTarget.FindSubmatch(p.data[max(0, p.offset-80):p.offset]); m != nil {
 		return string(m[1]), name
 	}
 	return "", ""
@@ -157,7 +157,7 @@ func (p python) logged() {
 			p.emit(emission{kind: logKey, name: key, place: p.at(p.offset), test: p.test})
 		}
 	}
-	for _, m := range pyExtra().FindAllStringSubmatch(p.named["extra"], -1) {
+	for _, m := range pyExtra.FindAllStringSubmatch(p.named["extra"], -1) {
 		p.emit(emission{kind: logKey, name: m[1], place: p.at(p.offset), test: p.test})
 	}
 }
@@ -167,7 +167,7 @@ func (p python) observed(function string, names map[string]string) {
 	base := strings.TrimSuffix(strings.TrimSuffix(function, ".observe"), ".set")
 	base, _, _ = strings.Cut(base, ".labels(")
 	name := names[base[strings.LastIndexByte(base, '.')+1:]]
-	if strings.HasSuffix(name, "_seconds") && len(p.args) == 1 && pyTimes1000().MatchString(p.args[0]) {
+	if strings.HasSuffix(name, "_seconds") && len(p.args) == 1 && pyTimes1000.MatchString(p.args[0]) {
 		p.fault(p.at(p.offset), "error", codeUnit, name+" is given milliseconds; its name says another unit")
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/data"
-	"github.com/bitactor/cf/check/source"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/syntax"
 	"github.com/bitactor/cf/workspace"
 )
@@ -173,7 +173,7 @@ func (t *tree) spelt(ctx context.Context, texts, rests []string) (bool, error) {
 		if err != nil {
 			continue // no text: nothing is spelt there
 		}
-		if _, known := readers[strings.ToLower(path.Ext(file))]; !known && foreignMetrics().Match(content) && containsAny(content, rests) {
+		if _, known := readers[strings.ToLower(path.Ext(file))]; !known && foreignMetrics.Match(content) && containsAny(content, rests) {
 			return true, nil
 		}
 		if containsAny(content, texts) {
@@ -188,6 +188,6 @@ func containsAny(content []byte, texts []string) bool {
 }
 
 // foreignMetrics is in files that have to do with metrics, whatever the language.
-var foreignMetrics = source.Pattern(`(?i)prometheus|prom-client|opentelemetry|micrometer|metrics`)
+var foreignMetrics = lazyregexp.New(`(?i)prometheus|prom-client|opentelemetry|micrometer|metrics`)
 
-var atomName = source.Pattern(`^:(?:[a-zA-Z_][a-zA-Z0-9_@]*[?!]?|"[^"]+")$`)
+var atomName = lazyregexp.New(`^:(?:[a-zA-Z_][a-zA-Z0-9_@]*[?!]?|"[^"]+")$`)

@@ -12,8 +12,8 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/bitactor/cf/check"
-	"github.com/bitactor/cf/check/source"
 	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/workspace/sandbox"
 )
 
@@ -24,11 +24,11 @@ type target struct {
 	unit     string
 }
 
-var targetForm = source.Pattern(`^(<=|>=|<|>|==)\s*(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\s*([^\s0-9][^\s]*)?$`)
+var targetForm = lazyregexp.New(`^(<=|>=|<|>|==)\s*(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\s*([^\s0-9][^\s]*)?$`)
 
 // parseTarget reads an operator, a number and a unit that may be left out.
 func parseTarget(text string) (target, bool) {
-	m := targetForm().FindStringSubmatch(strings.TrimSpace(text))
+	m := targetForm.FindStringSubmatch(strings.TrimSpace(text))
 	if m == nil {
 		return target{}, false
 	}

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/workspace"
 	"github.com/bitactor/cf/workspace/secret"
 )
@@ -87,7 +88,7 @@ func prepare(label string, kind Kind, name, text string) *document {
 // chatMarker matches the control tokens of the chat templates in use (ChatML,
 // Llama 2 and 3, Gemma, Mistral, DeepSeek, Phi): a server takes them for the
 // border between two speakers wherever they stand in a prompt.
-var chatMarker = onUse(`<(?:\|[^|<>\n]{1,64}\||｜[^｜<>\n]{1,64}｜)>|</?(?:start_of_turn|end_of_turn|bos|eos|pad|unk|s|think)>|<<(/?)SYS>>|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS)\]`)
+var chatMarker = lazyregexp.New(`<(?:\|[^|<>\n]{1,64}\||｜[^｜<>\n]{1,64}｜)>|</?(?:start_of_turn|end_of_turn|bos|eos|pad|unk|s|think)>|<<(/?)SYS>>|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS)\]`)
 
 // Disarm puts a space into each marker of a chat template and counts them. What
 // it returns holds none.
@@ -96,7 +97,7 @@ func Disarm(text string) (string, int) {
 		return text, 0
 	}
 	n := 0
-	text = chatMarker().ReplaceAllStringFunc(text, func(m string) string {
+	text = chatMarker.ReplaceAllStringFunc(text, func(m string) string {
 		n++
 		return m[:1] + " " + m[1:]
 	})
@@ -121,7 +122,7 @@ func Fence(text string) int {
 // display makes a path fit for a prompt and for JSON: as it is, or quoted if
 // it holds anything but printable UTF-8, or a backtick or quote.
 func display(name string) string {
-	odd := !utf8.ValidString(name) || chatMarker().MatchString(name) || strings.ContainsFunc(name, func(r rune) bool {
+	odd := !utf8.ValidString(name) || chatMarker.MatchString(name) || strings.ContainsFunc(name, func(r rune) bool {
 		return !unicode.IsPrint(r) || r == '`' || r == '"'
 	})
 	if !odd {

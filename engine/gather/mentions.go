@@ -2,13 +2,12 @@ package gather
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/bitactor/cf/engine/terms"
 	"github.com/bitactor/cf/event"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/workspace"
 )
 
@@ -29,10 +28,10 @@ type wanted struct {
 
 // The patterns are compiled on first use: no other verb pays for them at its start.
 var (
-	links  = onUse(`[a-zA-Z][a-zA-Z0-9+.-]*://\S+`)
-	words  = onUse(`[\p{L}\p{N}_.~/\\-]+`)
-	symbol = onUse(`^(?:[A-Za-z_]\w*\.)?([A-Za-z_]\w{3,63})$`)
-	inner  = onUse(`[a-z0-9][A-Z]|[A-Za-z0-9]_[A-Za-z0-9]`)
+	links  = lazyregexp.New(`[a-zA-Z][a-zA-Z0-9+.-]*://\S+`)
+	words  = lazyregexp.New(`[\p{L}\p{N}_.~/\\-]+`)
+	symbol = lazyregexp.New(`^(?:[A-Za-z_]\w*\.)?([A-Za-z_]\w{3,63})$`)
+	inner  = lazyregexp.New(`[a-z0-9][A-Z]|[A-Za-z0-9]_[A-Za-z0-9]`)
 
 	products = map[string]bool{ // names of things that end like files
 		"node.js": true, "vue.js": true, "next.js": true, "react.js": true, "express.js": true, "three.js": true,
@@ -51,9 +50,9 @@ var bareNames = map[string]bool{
 // samesMax nearest to the root.
 func (g *gatherer) mentions(text string) wanted {
 	w := wanted{terms: terms.Of(text)}
-	text = links().ReplaceAllString(text, " ")
+	text = links.ReplaceAllString(text, " ")
 	var names []string
-	for _, word := range words().FindAllString(text, -1) {
+	for _, word := range words.FindAllString(text, -1) {
 		word = strings.Trim(strings.ReplaceAll(word, `\`, "/"), "-")
 		word = strings.TrimRight(word, ".")
 		if word == "" || slices.Contains(names, word) || len(names) == namesMax || workspace.CheckPath(word) != nil {
@@ -76,7 +75,7 @@ func (g *gatherer) mentions(text string) wanted {
 		case fileLike(name):
 			g.missing(name)
 		}
-		if m := symbol().FindStringSubmatch(name); m != nil && inner().MatchString(m[1]) {
+		if m := symbol.FindStringSubmatch(name); m != nil && inner.MatchString(m[1]) {
 			w.symbols = append(w.symbols, m[1])
 		}
 	}
@@ -153,9 +152,4 @@ func fileLike(word string) bool {
 	base := path.Base(word)
 	ext := path.Ext(base)
 	return len(base) > len(ext) && len(ext) > 1 && language(base) != "" && !products[strings.ToLower(word)]
-}
-
-// onUse returns a pattern that is compiled once, when it is first asked for.
-func onUse(pattern string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }

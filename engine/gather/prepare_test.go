@@ -17,7 +17,7 @@ func FuzzPrepareText(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name, text string, limit int) {
 		d := prepare(display(name), File, name, text)
-		if !utf8.ValidString(d.text) || !utf8.ValidString(d.label) || strings.Contains(d.text, "\r") || chatMarker().MatchString(d.text) || strings.ContainsAny(d.label, "\n`") {
+		if !utf8.ValidString(d.text) || !utf8.ValidString(d.label) || strings.Contains(d.text, "\r") || chatMarker.MatchString(d.text) || strings.ContainsAny(d.label, "\n`") {
 			t.Fatalf("not fit for a prompt: %q %q", d.label, d.text)
 		}
 		p, ok := fit(d, limit%5000, count)
@@ -27,7 +27,7 @@ func FuzzPrepareText(f *testing.F) {
 		if p.Tokens > limit%5000 || p.Tokens != count(wrapped(p.Path, p.Text)) {
 			t.Errorf("%d tokens told, %d counted, limit %d", p.Tokens, count(wrapped(p.Path, p.Text)), limit%5000)
 		}
-		if strings.Contains(p.Text, strings.Repeat("`", p.Fence)) || chatMarker().MatchString(p.Text) || !utf8.ValidString(p.Text) {
+		if strings.Contains(p.Text, strings.Repeat("`", p.Fence)) || chatMarker.MatchString(p.Text) || !utf8.ValidString(p.Text) {
 			t.Errorf("breaks out: %q", p.Text)
 		}
 		if p.Cut != (p.Text != d.text) {

@@ -3,9 +3,9 @@ package secret
 import (
 	"math"
 	"path"
-	"regexp"
 	"strings"
-	"sync"
+
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // credentialWords are the words, by their first byte, that name a credential
@@ -27,10 +27,8 @@ var keyPrefixes = []string{
 
 // operator matches what stands between the word and its value in the many
 // spellings of NAME = VALUE.
-var operator = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(?i)(?:[_-]?(?:value|prod|live|dev|test|staging|base64|b64|hex|base|[0-9]{1,2}))?` +
-		`["'` + "`" + `\]]{0,2}[ \t]{0,4}(?::[ \t]?[a-z&]{1,12}[ \t]?=|:=|=>|==?|:|,|[ \t]string[ \t]?=)[ \t]{0,8}`)
-})
+var operator = lazyregexp.New(`^(?i)(?:[_-]?(?:value|prod|live|dev|test|staging|base64|b64|hex|base|[0-9]{1,2}))?` +
+	`["'` + "`" + `\]]{0,2}[ \t]{0,4}(?::[ \t]?[a-z&]{1,12}[ \t]?=|:=|=>|==?|:|,|[ \t]string[ \t]?=)[ \t]{0,8}`)
 
 const operatorBytesMax = 48
 
@@ -43,7 +41,7 @@ func head(line, lower string, at int) (word string, end int) {
 				continue
 			}
 			after := i + len(w)
-			if m := operator().FindString(line[after:min(len(line), after+operatorBytesMax)]); m != "" {
+			if m := operator.FindString(line[after:min(len(line), after+operatorBytesMax)]); m != "" {
 				return w, after + len(m)
 			}
 		}
@@ -196,11 +194,9 @@ func placeholder(value string) bool {
 	return value == "" || strings.Trim(value, value[:1]) == ""
 }
 
-var uuidPattern = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
-})
+var uuidPattern = lazyregexp.New(`^(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 
-func uuid(value string) bool { return uuidPattern().MatchString(value) }
+func uuid(value string) bool { return uuidPattern.MatchString(value) }
 
 // identifier tells names made of words and numbers: "my-app-prod-2024",
 // "auth.token.v2", "config/prod/db".

@@ -1,11 +1,11 @@
 package promql
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode/utf8"
+
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // kind is what a token is. Operators and brackets are their own text.
@@ -52,9 +52,7 @@ var keywords = map[string]bool{
 
 const metric = true
 
-var durationForm = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^[0-9]+(?:ms|[smhdwy])(?:[0-9]+(?:ms|[smhdw]))*`)
-})
+var durationForm = lazyregexp.New(`^[0-9]+(?:ms|[smhdwy])(?:[0-9]+(?:ms|[smhdw]))*`)
 
 // lexer cuts a text into tokens.
 type lexer struct {
@@ -145,7 +143,7 @@ func (l *lexer) word(rest string) {
 
 // number adds a number or a duration.
 func (l *lexer) number(rest string) {
-	n, k := len(durationForm().FindString(rest)), duration
+	n, k := len(durationForm.FindString(rest)), duration
 	if n == 0 || n < len(rest) && (alpha(rest[n]) || digit(rest[n])) {
 		var ok bool
 		if n, ok = numeral(rest); !ok || n < len(rest) && (alpha(rest[n]) || digit(rest[n])) {

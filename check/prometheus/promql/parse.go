@@ -6,7 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // parser parses tokens by precedence climbing. Types are checked as soon as an
@@ -520,9 +521,7 @@ func (p *parser) number(t token) float64 {
 }
 
 // unit is the form of a duration: ParseDuration of prometheus/common/model.
-var unit = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(?:([0-9]+)y)?(?:([0-9]+)w)?(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?(?:([0-9]+)ms)?$`)
-})
+var unit = lazyregexp.New(`^(?:([0-9]+)y)?(?:([0-9]+)w)?(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?(?:([0-9]+)ms)?$`)
 
 // seconds returns the length of a duration token.
 func (p *parser) seconds(t token) float64 {
@@ -536,7 +535,7 @@ func (p *parser) seconds(t token) float64 {
 // Duration returns the seconds of a text such as "1h30m", and whether it is a
 // duration to Prometheus.
 func Duration(text string) (seconds float64, ok bool) {
-	m := unit().FindStringSubmatch(text)
+	m := unit.FindStringSubmatch(text)
 	if text == "0" {
 		return 0, true
 	}
