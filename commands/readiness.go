@@ -17,6 +17,7 @@ import (
 	"github.com/bitactor/cf/engine/finish"
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/process"
+	"github.com/bitactor/cf/syntax"
 	"github.com/bitactor/cf/workspace"
 )
 
@@ -213,11 +214,11 @@ func (s *assessing) card(ctx context.Context) (*Readiness, error) {
 		mutation, ended = s.mutate(ctx)
 	}
 	ctx = context.WithoutCancel(ctx) // reading files alone: the card is to be had
-	open, err := s.open(ctx)
+	open, code, err := s.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	card, err := readiness.Of(ctx, readiness.Request{Report: s.report, Stage: s.stage, Paths: s.paths, Mutation: mutation, Untested: s.untested, Open: open})
+	card, err := readiness.Of(ctx, readiness.Request{Report: s.report, Stage: s.stage, Paths: s.paths, Mutation: mutation, Untested: s.untested, Open: open, Code: code})
 	if err != nil {
 		return nil, err
 	}
@@ -227,22 +228,25 @@ func (s *assessing) card(ctx context.Context) (*Readiness, error) {
 	return &Readiness{Paths: s.paths, State: readyState(card), Cut: s.cut, Card: *card}, ended
 }
 
-// open lists what pretends or is left to do in product code. It is never nil.
-func (s *assessing) open(ctx context.Context) ([]check.Diagnostic, error) {
+// open lists what pretends or is left to do in product code, and counts its files.
+func (s *assessing) open(ctx context.Context) (out []check.Diagnostic, code int, err error) {
 	patterns, err := clean.For(clean.Mocks)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	product := slices.DeleteFunc(slices.Clone(s.files), func(f string) bool { return !clean.Product(f) || strings.HasSuffix(f, ".md") })
 	open, err := finish.Open(ctx, s.stage, product)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	out := slices.DeleteFunc(open, func(d check.Diagnostic) bool { return d.Code == "skipped-test" })
+	out = slices.DeleteFunc(open, func(d check.Diagnostic) bool { return d.Code == "skipped-test" })
 	for _, f := range product {
 		text, err := s.stage.Read(f)
 		if err != nil {
 			continue // its checker says so
+		}
+		if syntax.Of(f, text[:min(len(text), 128)]) != nil {
+			code++
 		}
 		found, err := clean.Find(ctx, f, text, patterns)
 		if err != nil {
@@ -254,7 +258,7 @@ func (s *assessing) open(ctx context.Context) ([]check.Diagnostic, error) {
 			}
 		}
 	}
-	return slices.Clip(append(make([]check.Diagnostic, 0, len(out)), out...)), nil
+	return out, code, nil
 }
 
 // mutate tries the tests on mutants of some files, chosen by the seed.

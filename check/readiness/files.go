@@ -120,6 +120,7 @@ func (j *judging) locked() Point {
 		if !known {
 			if path.Base(f) == "requirements.txt" {
 				n++
+				evidence = append(evidence, f)
 				places = append(places, j.unpinned(f)...)
 			}
 			continue

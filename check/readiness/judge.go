@@ -19,9 +19,15 @@ func pass(figure, evidence string) Point {
 
 func unchecked(why, hint string) Point { return Point{State: NotChecked, Why: why, Hint: hint} }
 
-// across are the checkers whose findings have points of their own.
+// across are the checkers that hold files against each other, and the scanners.
 func across(name string) bool {
 	return name == "telemetry" || name == "value" || scanner.Subject(name) != ""
+}
+
+// ownPoints tells whether a checker's findings have points of their own: a finding is
+// to fail one point.
+func ownPoints(name string) bool {
+	return across(name) || name == "kubernetes" || name == "dockerfile" || name == "prometheus"
 }
 
 // parts returns those of the report that is says yes to.
@@ -146,7 +152,7 @@ func ofFormat(name, none string, is func(string) bool) func(*judging) Point {
 
 // checked is about everything that has no point of its own.
 func (j *judging) checked() Point {
-	p := found(j.parts(func(p check.Part) bool { return !across(p.Checker) }), "no checker knows any file here", everything)
+	p := found(j.parts(func(p check.Part) bool { return !ownPoints(p.Checker) }), "no checker knows any file here", everything)
 	if p.State == Pass && j.Report.Unlisted != "" {
 		p.State, p.Why = NotChecked, "not all files were looked at: "+j.Report.Unlisted
 	}
@@ -159,10 +165,10 @@ func (j *judging) checked() Point {
 }
 
 func (j *judging) finished() Point {
-	if j.Open == nil {
-		return unchecked("nobody looked", "")
+	if j.Code == 0 {
+		return Point{State: NoSubject, Why: "there is no product code"}
 	}
-	p := pass(count(len(j.Open), "place"), "cf clean --target mocks, cf finish")
+	p := pass(count(len(j.Open), "place")+" in "+count(j.Code, "file"), "cf clean --target mocks, cf finish")
 	for _, d := range j.Open {
 		p.Places = append(p.Places, place(d))
 	}
@@ -248,13 +254,6 @@ const noGoals = "there is no value.yaml: nothing says what this is for"
 func (j *judging) value(is func(string) bool) Point {
 	parts := j.parts(func(p check.Part) bool { return p.Checker == "value" })
 	p := found(parts, "--check-business-value did not run", is)
-	for i := range parts {
-		for _, g := range parts[i].Gaps {
-			if p.State == Pass { // a command that was not run is no evidence
-				p.State, p.Why, p.Hint = NotChecked, strings.TrimSpace(g.File+" "+g.What+": "+g.Why), g.Hint
-			}
-		}
-	}
 	if p.State == NotChecked && !slices.ContainsFunc(j.files, func(f string) bool { return strings.HasPrefix(path.Base(f), "value.y") }) && strings.Contains(p.Why, "no value.yaml") {
 		p.Why = noGoals
 	}
@@ -263,7 +262,17 @@ func (j *judging) value(is func(string) bool) Point {
 
 func (j *judging) purpose() Point { return j.value(not(isEvidence)) }
 
-func (j *judging) goals() Point { return j.value(isEvidence) }
+func (j *judging) goals() Point {
+	p := j.value(isEvidence)
+	for _, part := range j.parts(func(p check.Part) bool { return p.Checker == "value" }) {
+		for _, g := range part.Gaps {
+			if p.State == Pass { // a command that was not run is no evidence
+				p = Point{State: NotChecked, Why: strings.TrimSpace(g.File + " " + g.What + ": " + g.Why), Hint: g.Hint}
+			}
+		}
+	}
+	return p
+}
 
 // tested are the parts whose files can have tests.
 func (j *judging) tested() []check.Part {
@@ -313,7 +322,7 @@ func (j *judging) testsRun() Point {
 
 // missed are parts that were not checked: they may have tests too.
 func (j *judging) missed() []check.Part {
-	return j.parts(func(p check.Part) bool { return p.State == check.NotChecked && !across(p.Checker) })
+	return j.parts(func(p check.Part) bool { return p.State == check.NotChecked && !ownPoints(p.Checker) })
 }
 
 // untested tells whether the tests of a part had no time.

@@ -84,8 +84,9 @@ type Request struct {
 	// Untested are checkers whose tests had no time: their parts of the report are of
 	// a run without tests.
 	Untested []Untested
-	// Open is what pretends or is left to do in product code; nil: nobody looked.
+	// Open is what pretends or is left to do in the product's Code files of code.
 	Open []check.Diagnostic
+	Code int
 }
 
 // Untested is a checker's work on one project without its tests.
@@ -145,7 +146,7 @@ var areas = []struct {
 	questions []question
 }{
 	{"architecture", []question{
-		{"checked", "code and configuration pass their checkers", (*judging).checked},
+		{"checked", "code, data and documents pass their checkers", (*judging).checked},
 		{"finished", "no product code is a stub, a mock or marked as unfinished", (*judging).finished},
 		{"described", "a document describes the architecture", document("description of the architecture", "ARCHITECTURE.md", "docs/architecture.md", "docs/architecture")},
 		{"purpose", "the goals in value.yaml are complete, and each serves a part", (*judging).purpose},
