@@ -211,12 +211,19 @@ func cmdReplies(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	list := make([]llmtest.Answer, len(args))
 	for i, name := range args {
-		list[i].Text = strings.TrimSuffix(ts.ReadFile(name), "\n")
-		if text, ok := strings.CutPrefix(list[i].Text, "when: "); ok {
-			list[i].When, list[i].Text, _ = strings.Cut(text, "\n")
-		}
+		list[i] = answerOf(ts.ReadFile(name))
 	}
 	serveFault(ts, llmtest.Answers(list...))
+}
+
+// answerOf reads a file of a reply.
+func answerOf(text string) llmtest.Answer {
+	text = strings.TrimSuffix(text, "\n")
+	if rest, ok := strings.CutPrefix(text, "when: "); ok {
+		when, rest, _ := strings.Cut(rest, "\n")
+		return llmtest.Answer{When: when, Text: rest}
+	}
+	return llmtest.Answer{Text: text}
 }
 
 func serveFault(ts *testscript.TestScript, f llmtest.Fault) {
