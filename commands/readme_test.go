@@ -13,7 +13,7 @@ import (
 )
 
 // documents are the pages whose commands and links are checked.
-var documents = []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/how-to/session.md", "docs/how-to/undo.md", "docs/reference/faults.md", "docs/reference/json.md"}
+var documents = []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/how-to/calibrate.md", "docs/how-to/session.md", "docs/how-to/undo.md", "docs/reference/faults.md", "docs/reference/json.md"}
 
 func page(t *testing.T, name string) string {
 	t.Helper()
