@@ -188,11 +188,15 @@ func (b breaking) run(t *testing.T, dir string, env []string, at llmtest.Break, 
 	return exitCodeOf(t, cmd.Wait()), out.Bytes()
 }
 
-// breaks returns the points at which a server can break off in a verb's calls.
+// breaks returns points at which a server can break off in a verb's calls.
 func (b breaking) breaks(hows ...llmtest.How) []llmtest.Break {
+	return b.breaksAfter([]int{llmtest.BeforeHeader, 0, 1, 99}, hows...)
+}
+
+func (b breaking) breaksAfter(pieces []int, hows ...llmtest.How) []llmtest.Break {
 	var all []llmtest.Break
 	for call := 1; call <= b.calls; call++ {
-		for _, after := range []int{llmtest.BeforeHeader, 0, 1, 99} {
+		for _, after := range pieces {
 			for _, how := range hows {
 				all = append(all, llmtest.Break{Call: call, After: after, How: how})
 			}
@@ -203,10 +207,13 @@ func (b breaking) breaks(hows ...llmtest.How) []llmtest.Break {
 
 // TestAServerThatBreaksOff cuts the connection before and after the header, after
 // the first piece of an answer and before its end mark, of each call, in four ways,
-// once, each time, and for good.
+// once, each time, and for good; and inside the status line, each line of an answer
+// and its end mark.
 func TestAServerThatBreaksOff(t *testing.T) {
 	for _, b := range breakings {
-		for _, at := range b.breaks(llmtest.Ends, llmtest.Closes, llmtest.Resets, llmtest.Errors) {
+		between := b.breaks(llmtest.Ends, llmtest.Closes, llmtest.Resets, llmtest.Errors)
+		inside := b.breaksAfter([]int{llmtest.BeforeHeader, 0, 1, 2, 3}, llmtest.Tears)
+		for _, at := range append(between, inside...) {
 			for _, then := range []llmtest.Then{llmtest.Recovers, llmtest.Again, llmtest.Gone} {
 				at.Then = then
 				at := at // of this test alone: they run at one time

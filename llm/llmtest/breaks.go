@@ -9,6 +9,7 @@ const (
 	Closes How = "closes" // the connection closes inside the body
 	Resets How = "resets" // the connection is reset
 	Errors How = "errors" // status 500, or, once the header is out, an error object in the stream
+	Tears  How = "tears"  // the connection closes inside the next line: of the status, the text, or the end mark
 	Hangs  How = "hangs"  // nothing more comes until the client leaves
 )
 
@@ -76,6 +77,8 @@ func (b Break) strike(x *exchange, pieces []string) {
 		_ = x.hijack().Close()
 	case Resets:
 		x.reset()
+	case Tears:
+		b.tear(x, pieces)
 	case Hangs:
 		x.hang()
 	case Errors:
@@ -86,4 +89,20 @@ func (b Break) strike(x *exchange, pieces []string) {
 		x.send(x.d.broken("the runner has stopped"))
 	case Ends: // the handler returns
 	}
+}
+
+// tear sends the first half of what comes next, and closes the connection.
+func (b Break) tear(x *exchange, pieces []string) {
+	if b.After == BeforeHeader {
+		conn := x.hijack()
+		_, _ = conn.Write([]byte("HTTP/1.1 2")) // a client that left is not the server's concern
+		_ = conn.Close()
+		return
+	}
+	next := x.finish(len(pieces))
+	if b.After < len(pieces) {
+		next = x.text(pieces[b.After])
+	}
+	x.send(next[:len(next)/2])
+	_ = x.hijack().Close()
 }

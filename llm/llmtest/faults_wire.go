@@ -28,6 +28,8 @@ func connectionFaults() []Fault {
 		{Name: "refused", Doc: "nothing listens on the port", Refuse: true, Want: Outcome{Codes: []string{llm.CodeRefused}}},
 		{Name: "reset-at-once", Doc: "RST in place of a reply", Want: Outcome{Codes: cut}, serve: (*exchange).reset},
 		{Name: "closed-at-once", Doc: "FIN in place of a reply", Want: Outcome{Codes: cut}, serve: raw("")},
+		{Name: "version-cut", Doc: "the connection closes inside the version", Want: Outcome{Codes: cut}, serve: raw("HTTP/1")},
+		{Name: "status-cut", Doc: "the connection closes inside the status", Want: Outcome{Codes: cut}, serve: raw("HTTP/1.1 2")},
 		{Name: "headers-cut", Doc: "the connection closes inside the headers", Want: Outcome{Codes: anyOf(cut, llm.CodeBadStream)}, serve: raw("HTTP/1.1 200 OK\r\nContent-Ty")},
 		{Name: "not-http", Doc: "an SSH banner in place of HTTP", All: true, Want: Outcome{Codes: bad}, serve: raw("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n")},
 		{Name: "redirect-elsewhere", Doc: "307 to another host: must not be followed", All: true, Want: Outcome{Codes: anyOf(refused, llm.CodeRemoteHost)}, serve: redirect(func(x *exchange) string { return x.server.elsewhere.URL + x.r.URL.Path })},

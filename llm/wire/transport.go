@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/llm"
 )
 
@@ -134,6 +135,10 @@ func (x *Exchange) overwrite(request *http.Request) error {
 	return nil
 }
 
+// tornStatus is what package net/http says of a status line that ended too soon: the
+// server died in the middle of it.
+var tornStatus = lazyregexp.New(`malformed HTTP (?:response "H(?:T(?:T(?:P(?:/(?:1(?:\.1?)?)?)?)?)?)?"|status code "\d{0,2}")`)
+
 // refusal turns an error before the response into a fault.
 func (t *transport) refusal(caller, ctx context.Context, x *Exchange, err error) *fault.Error {
 	if f := x.interruption(caller, ctx); f != nil {
@@ -154,7 +159,7 @@ func (t *transport) refusal(caller, ctx context.Context, x *Exchange, err error)
 		return fault.New(fault.Unreachable, llm.CodeConnect, "%w", operation.Err).On("connect", x.URL).Hint(t.protocol.Start)
 	case strings.Contains(err.Error(), "response headers exceeded"):
 		return fault.New(fault.Unusable, llm.CodeTooManyBytes, "the headers are longer than %d bytes", headerBytes).On(t.protocol.Name, x.URL)
-	case strings.Contains(err.Error(), "malformed HTTP"), strings.Contains(err.Error(), "tls:"):
+	case strings.Contains(err.Error(), "malformed HTTP") && !tornStatus.MatchString(err.Error()), strings.Contains(err.Error(), "tls:"):
 		return fault.New(fault.Unreachable, llm.CodeBadStream, "what listens there does not speak HTTP: %w", err).On(t.protocol.Name, x.URL).Hint(t.protocol.Check)
 	}
 	return fault.New(fault.Unusable, llm.CodeCut, "no answer: %w", err).On(t.protocol.Name, x.URL)
