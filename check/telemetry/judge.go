@@ -27,6 +27,8 @@ const (
 	codeRunbook     = "alert-without-runbook"
 	codeRunbookGone = "runbook-missing"
 	codeType        = "two-types"
+	codeReserved    = "event-type-reserved"
+	codeHot         = "hot-path-without-telemetry"
 	codeUnused      = "emitted-but-unused" // a note
 )
 
@@ -76,6 +78,12 @@ func (j *judge) all(ctx context.Context) error {
 	j.alerts()
 	j.handlers()
 	j.unused()
+	if err := j.ring(ctx); err != nil {
+		return err
+	}
+	if err := j.hot(ctx); err != nil {
+		return err
+	}
 	slices.SortStableFunc(j.found, func(a, b check.Diagnostic) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message))
 	})

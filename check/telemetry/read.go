@@ -50,6 +50,8 @@ var readers = map[string]struct {
 	".erl":  {[]string{"telemetry:"}, readErlang},
 	".go":   {[]string{"prometheus", "otel", "slog", "zap", "zerolog", "go-metrics"}, readGo},
 	".py":   {[]string{"prometheus_client", "opentelemetry", "meter", "tracer", "logg", "structlog"}, readPython},
+	".c":    {[]string{"ba_event", "ba_telemetry"}, readC},
+	".h":    {[]string{"ba_event", "ba_telemetry", "BA_EVENT_USER"}, readC},
 	".yml":  {[]string{"expr:", "query:"}, readYAML},
 	".yaml": {[]string{"expr:", "query:"}, readYAML},
 	".json": {[]string{`"expr"`, `"targets"`, `"templating"`}, readDashboard},
@@ -121,10 +123,13 @@ func readFile(ctx context.Context, s *workspace.Stage, file string) (f *facts, e
 		return nil, nil //nolint:nilerr // no text: the checker of its kind says so
 	}
 	r := readers[strings.ToLower(path.Ext(file))]
-	if !slices.ContainsFunc(r.words, func(w string) bool { return bytes.Contains(text, []byte(w)) }) {
-		return nil, nil
-	}
 	in := &input{path: file, data: text, test: isTest(file), facts: &facts{}}
+	if !in.test && slices.Contains(codeEnds, path.Ext(file)) && hotMark.Match(text) {
+		in.hot = []string{file}
+	}
+	if !slices.ContainsFunc(r.words, func(w string) bool { return bytes.Contains(text, []byte(w)) }) {
+		return in.facts, nil
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			f, err = &facts{gaps: []check.Gap{{File: file, What: "telemetry", Why: fmt.Sprintf("the reader failed: %.200v", p)}}}, nil
@@ -142,7 +147,7 @@ func readFile(ctx context.Context, s *workspace.Stage, file string) (f *facts, e
 // isTest tells whether a file holds tests, by its name.
 func isTest(file string) bool {
 	base := path.Base(file)
-	if strings.HasSuffix(base, "_test.go") || strings.HasSuffix(base, "_test.exs") || strings.HasPrefix(base, "test_") || strings.HasSuffix(base, "_SUITE.erl") || strings.HasSuffix(base, "_tests.erl") {
+	if strings.HasSuffix(base, "_test.go") || strings.HasSuffix(base, "_test.exs") || strings.HasSuffix(base, "_test.c") || strings.HasPrefix(base, "test_") || strings.HasSuffix(base, "_SUITE.erl") || strings.HasSuffix(base, "_tests.erl") {
 		return true
 	}
 	for part := range strings.SplitSeq(path.Dir(file), "/") {

@@ -15,7 +15,9 @@
 //  3. A name that stands as a literal anywhere in the tree's code is emitted, as
 //     far as this package can tell, whatever the language; so is one whose rest
 //     stands in code of a language that is not read and speaks of metrics.
-//  4. Uses are reported below the paths that were asked about; what is emitted is
+//  4. A function is the hot path where its author says so; what speaks of telemetry in
+//     any way, in what it calls or is called by, measures it.
+//  5. Uses are reported below the paths that were asked about; what is emitted is
 //     looked for in the whole tree.
 package telemetry
 
@@ -119,6 +121,8 @@ type facts struct {
 	handlers []handler
 	modules  map[string]*module // of Elixir, by name
 	apps     []string           // names of the Elixir applications
+	ring     ring
+	hot      []string // files that speak of a hot path
 	faults   []fault
 	gaps     []check.Gap
 }
@@ -137,6 +141,8 @@ func (f *facts) join(o *facts) {
 	f.alerts = append(f.alerts, o.alerts...)
 	f.handlers = append(f.handlers, o.handlers...)
 	f.apps = append(f.apps, o.apps...)
+	f.ring.join(&o.ring)
+	f.hot = append(f.hot, o.hot...)
 	f.faults = append(f.faults, o.faults...)
 	f.gaps = append(f.gaps, o.gaps...)
 	for name, m := range o.modules {

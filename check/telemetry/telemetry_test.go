@@ -55,13 +55,14 @@ func FuzzReaders(f *testing.F) {
 	for _, s := range []string{
 		":telemetry.execute([:a, @b] ++ c, %{x: 1}, %{})", "telemetry:execute([a|B], #{})", "prometheus.NewGauge(prometheus.GaugeOpts{Name: \"a", "from prometheus_client import (Counter as C,\nC('a', 'b', ['c'",
 		"groups:\n- rules:\n  - {alert: a, expr: 'rate(a[5m])'}", "{\"panels\":[{\"expr\":\"sum(a{b=\\\"$c\\\"}) by ($d)\"}]}", "`a_b_total{` `[:a, :b]`",
+		"int f(struct ba_event e) { switch (e.type) { case A: return e.type == B; } e.type = 3; }",
 	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for name, head := range map[string]string{
 			"a.ex": "# telemetry Logger\n", "a.erl": "% telemetry:\n", "a.go": "package a // prometheus/client_golang/prometheus\n", "a.py": "# prometheus_client\n",
-			"a.yml": "groups:\n- rules:\n  - expr: a\n#", "a.json": "", "a.md": "`",
+			"a.yml": "groups:\n- rules:\n  - expr: a\n#", "a.json": "", "a.md": "`", "a.c": "/* the hot path */ ba_event ba_telemetry_read\n",
 		} {
 			out := sourcetest.Check(t, telemetry.New(), map[string]string{name: head + text})
 			for _, g := range out.Gaps {
