@@ -13,6 +13,12 @@ func TestCanaries(t *testing.T) { sourcetest.Canaries(t, telemetry.New()) }
 
 func TestGoldens(t *testing.T) { sourcetest.Goldens(t, telemetry.New(), "testdata") }
 
+func TestPlanted(t *testing.T) {
+	sourcetest.Planted(t, "testdata", "metric-never-emitted", "event-never-emitted", "span-never-emitted", "log-key-never-written", "measurement-never-sent",
+		"event-declared-only", "handler-missing", "rate-of-gauge", "buckets-of-no-histogram", "unit-mismatch", "unbounded-label", "alert-without-runbook",
+		"runbook-missing", "two-types", "event-type-reserved", "hot-path-without-telemetry", "emitted-but-unused")
+}
+
 // TestPathsChooseWhatIsReported holds that uses are reported below the paths alone,
 // and emissions are looked for everywhere.
 func TestPathsChooseWhatIsReported(t *testing.T) {

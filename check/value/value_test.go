@@ -22,6 +22,52 @@ func TestGoldens(t *testing.T) {
 	sourcetest.Goldens(t, value.New(value.Options{Run: true}), "testdata")
 }
 
+func TestPlanted(t *testing.T) {
+	sourcetest.Planted(t, "testdata", "value-field", "duplicate-goal", "not-measurable", "evidence-missing", "evidence-without-number", "target-missed",
+		"goal-served-by-none", "path-missing", "module-without-goal")
+}
+
+// TestOutdated plants evidence that is older than what it speaks of, by commits and by
+// its own time.
+func TestOutdated(t *testing.T) {
+	day := func(n int) time.Time { return time.Date(2024, 1, n, 0, 0, 0, 0, time.UTC) }
+	for name, c := range map[string]struct {
+		report, serves string
+		commits        map[string]time.Time
+		want           bool
+	}{
+		"newer":                         {`{"v": 4}`, "lib/a.c", map[string]time.Time{"r.json": day(3), "lib/a.c": day(2)}, false},
+		"of the same commit":            {`{"v": 4}`, "lib/a.c", map[string]time.Time{"r.json": day(2), "lib/a.c": day(2)}, false},
+		"older by a day":                {`{"v": 4}`, "lib/a.c", map[string]time.Time{"r.json": day(1), "lib/a.c": day(2)}, true},
+		"older than a folder":           {`{"v": 4}`, "lib", map[string]time.Time{"r.json": day(1), "lib": day(9)}, true},
+		"older than the second":         {`{"v": 4}`, "b.c, lib/a.c", map[string]time.Time{"r.json": day(2), "b.c": day(1), "lib/a.c": day(3)}, true},
+		"older by its own time":         {`{"v": 4, "time": "2024-01-01T00:00:00Z"}`, "lib/a.c", map[string]time.Time{"r.json": day(9), "lib/a.c": day(2)}, true},
+		"older by an hour":              {`{"v": 4, "time": "2024-01-01T23:00:00Z"}`, "lib/a.c", map[string]time.Time{"r.json": day(9), "lib/a.c": day(2)}, true},
+		"newer by its own time":         {`{"v": 4, "time": "2024-01-02T01:00:00Z"}`, "lib/a.c", map[string]time.Time{"r.json": day(9), "lib/a.c": day(2)}, false},
+		"of which nothing is committed": {`{"v": 4}`, "lib/a.c", nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := map[string]string{
+				"r.json": c.report, "lib/a.c": "int a;\n", "b.c": "int b;\n",
+				"value.yaml": "version: 1\ngoals:\n  - {id: a, goal: g, owner: o, measure: m, target: '>= 3', serves: [" + c.serves + "], evidence: {report: r.json, field: /v}}\n",
+			}
+			committed := func(_ context.Context, paths []string) (latest time.Time) {
+				for _, p := range paths {
+					if when := c.commits[p]; when.After(latest) {
+						latest = when
+					}
+				}
+				return latest
+			}
+			out := sourcetest.Check(t, value.New(value.Options{Committed: committed}), files)
+			found := len(out.Diagnostics) == 1 && out.Diagnostics[0].Code == "evidence-outdated"
+			if found != c.want || !found && len(out.Diagnostics) > 0 {
+				t.Errorf("%+v", out.Diagnostics)
+			}
+		})
+	}
+}
+
 func TestWithoutAFileNothingIsChecked(t *testing.T) {
 	out := sourcetest.Check(t, value.New(value.Options{}), map[string]string{"a.txt": "a\n"})
 	if len(out.Gaps) != 1 || !out.Gaps[0].Blocks || len(out.Diagnostics) != 0 {

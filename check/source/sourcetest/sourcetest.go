@@ -83,6 +83,32 @@ func Canaries(t *testing.T, c check.Checker) {
 	}
 }
 
+// Planted fails the test unless the goldens of dir hold at least five findings of each
+// rule: a rule that is seen once is hardly tested.
+func Planted(t *testing.T, dir string, rules ...string) {
+	t.Helper()
+	archives, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
+	must(t, err)
+	found := map[string]int{}
+	for _, name := range archives {
+		archive, err := txtar.ParseFile(name)
+		must(t, err)
+		for _, f := range archive.Files {
+			for line := range strings.Lines(string(f.Data)) {
+				if _, rest, ok := strings.Cut(line, " ["); f.Name == "want" && ok {
+					rule, _, _ := strings.Cut(rest, "]")
+					found[rule]++
+				}
+			}
+		}
+	}
+	for _, rule := range rules {
+		if found[rule] < 5 {
+			t.Errorf("%s is planted %d times, and 5 are wanted", rule, found[rule])
+		}
+	}
+}
+
 // Goldens runs c over every archive DIR/*.txtar. The archive's comment says what
 // it is about; its file "want" holds what c must say. -update rewrites that.
 func Goldens(t *testing.T, c check.Checker, dir string) {
