@@ -274,7 +274,7 @@ func TestStore(t *testing.T) {
 		}
 		last = w
 	}
-	if ids, err := s.ids(); err != nil || len(ids) != kept {
+	if ids, err := s.files.IDs(); err != nil || len(ids) != kept {
 		t.Errorf("%d kept, %v", len(ids), err)
 	}
 	other := NewWork("ultrathink", &work("b.go").Plan, time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))
@@ -288,11 +288,11 @@ func TestStore(t *testing.T) {
 	if diff := cmp.Diff(last, got); diff != "" {
 		t.Error(diff)
 	}
-	if info, err := os.Stat(s.file(last.ID)); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(filepath.Join(dir, last.ID+".json")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 	for name, text := range map[string]string{"no JSON": "{", "another format": `{"format":2,"verb":"custom"}`, "no step": `{"format":1,"verb":"custom","id":"` + last.ID + `"}`} {
-		if err := os.WriteFile(s.file(last.ID), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, last.ID+".json"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.Latest("custom"); fault.CodeOf(err) != CodeBadState {

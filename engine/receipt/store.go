@@ -1,12 +1,6 @@
 package receipt
 
 import (
-	"crypto/rand"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,63 +21,29 @@ const (
 
 // Store holds the receipts of one root. Safe for concurrent use, by several
 // processes too: each receipt is a file of its own.
-type Store struct{ dir string }
+type Store struct{ files disk.Shelf }
 
 // Open returns the receipts that lie in the folder of a root's ledger. Nothing is
 // made before the first Put.
-func Open(ledger string) *Store { return &Store{filepath.Join(ledger, "receipts")} }
+func Open(ledger string) *Store {
+	return &Store{disk.Shelf{Dir: filepath.Join(ledger, "receipts"), Kept: kept, BytesMax: bytesMax}}
+}
 
 // Put stores r under a new ID, which it returns, and forgets the oldest beyond
 // 500. now is its time.
 func (s *Store) Put(r Receipt, now time.Time) (string, error) {
-	var random [3]byte
-	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the program instead
 	r.Time = now.UTC().Round(0)
-	r.ID = strings.ReplaceAll(r.Time.Format("20060102-150405.000"), ".", "-") + "-" + hex.EncodeToString(random[:])
-	data, err := json.Marshal(r)
-	if err == nil {
-		err = disk.Write(s.path(r.ID), append(data, '\n'))
-	}
-	if err != nil {
+	r.ID = disk.NewID(strings.ReplaceAll(r.Time.Format("20060102-150405.000"), ".", "-"))
+	if err := s.files.Put(r.ID, r); err != nil {
 		return "", fault.New(fault.Failed, "", "%w", err).On("keep receipt", "")
 	}
-	return r.ID, s.forget()
-}
-
-func (s *Store) path(id string) string { return filepath.Join(s.dir, id+".json") }
-
-func (s *Store) forget() error {
-	ids, err := s.ids()
-	for len(ids) > kept && err == nil {
-		err = os.Remove(s.path(ids[0]))
-		ids = ids[1:]
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // another process may have been first
-		return fault.New(fault.Failed, "", "%w", err).On("forget old receipts", "")
-	}
-	return nil
-}
-
-// ids returns the IDs, oldest first: an ID begins with its time.
-func (s *Store) ids() ([]string, error) {
-	entries, err := os.ReadDir(s.dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	var ids []string
-	for _, e := range entries {
-		if id, ok := strings.CutSuffix(e.Name(), ".json"); ok && !strings.HasPrefix(id, ".") {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	return ids, nil
+	return r.ID, nil
 }
 
 // List returns the receipts, newest first. One that can't be read has its ID and
 // an Error alone.
 func (s *Store) List() ([]Receipt, error) {
-	ids, err := s.ids()
+	ids, err := s.files.IDs()
 	if err != nil {
 		return nil, fault.New(fault.Failed, "", "%w", err).On("list receipts", "")
 	}
@@ -101,7 +61,7 @@ func (s *Store) List() ([]Receipt, error) {
 // Show returns the receipt called id, or by the start of it, or by the ID of the
 // landing that it is about; the newest one if id is empty.
 func (s *Store) Show(id string) (Receipt, error) {
-	ids, err := s.ids()
+	ids, err := s.files.IDs()
 	if err != nil {
 		return Receipt{}, fault.New(fault.Failed, "", "%w", err).On("show receipt", id)
 	}
@@ -132,11 +92,7 @@ func (s *Store) Show(id string) (Receipt, error) {
 }
 
 func (s *Store) read(id string) (Receipt, error) {
-	data, err := disk.Read(s.path(id), bytesMax)
-	if err != nil {
-		return Receipt{}, err
-	}
 	var r Receipt
-	err = json.Unmarshal(data, &r)
+	err := s.files.Get(id, &r)
 	return r, err
 }

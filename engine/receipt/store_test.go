@@ -44,11 +44,11 @@ func TestStore(t *testing.T) {
 			t.Errorf("%q: %v", id, err)
 		}
 	}
-	info, err := os.Stat(s.path(first))
+	info, err := os.Stat(filepath.Join(s.files.Dir, first+".json"))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	if err := os.WriteFile(s.path(second), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.files.Dir, second+".json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	all, err := s.List()
@@ -59,12 +59,12 @@ func TestStore(t *testing.T) {
 
 func TestStoreForgetsTheOldest(t *testing.T) {
 	s := Open(t.TempDir())
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+	if err := os.MkdirAll(s.files.Dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for i := range kept {
 		name := now.Add(-time.Duration(i+1)*time.Second).Format("20060102-150405") + "-aaaaaa.json"
-		if err := os.WriteFile(filepath.Join(s.dir, name), []byte("{}"), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(s.files.Dir, name), []byte("{}"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -72,7 +72,7 @@ func TestStoreForgetsTheOldest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids, err := s.ids()
+	ids, err := s.files.IDs()
 	if err != nil || len(ids) != kept || ids[kept-1] != id {
 		t.Errorf("%d kept, the last is %s, %v", len(ids), ids[len(ids)-1], err)
 	}

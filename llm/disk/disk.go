@@ -1,7 +1,8 @@
-// Package disk keeps small files about models, one a key, in folders of the
-// user's cache.
+// Package disk keeps small files in folders of cf's own: about models, one a key,
+// and what runs left behind, one an ID (Shelf).
 //
-// It must never make a path of what a server says: keys are hashed.
+// It must never make a path of what a server or a user says: keys are hashed, and
+// IDs are those that NewID made or a folder holds.
 //
 // A reader sees the old or the new file, never a mix, in every process.
 package disk
