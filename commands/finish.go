@@ -32,7 +32,7 @@ func newFinishCmd(a *App) *cobra.Command {
 			"where one with the same body stays. It lands only if every case runs as before. Then rejected\n" +
 			"candidates for PATH are removed, PATH is checked as cf validate does, and what is still open is\n" +
 			"listed: marks of work to do, stubs, skipped tests, sections of a document without text. It ends\n" +
-			"with 3 if anything is. Go, Elixir and Python; no model is asked.",
+			"with 3 if anything is. Go, Elixir, Erlang, Python and C; no model is asked.",
 		Example: "  cf finish src/queue --dry-run\n  cf finish bitactor_otp --merge-tests\n  cf finish docs/operations.md",
 		Args:    cobra.ExactArgs(1), Annotations: map[string]string{annotEffect: effectWrite},
 		RunE: func(cmd *cobra.Command, args []string) error { return a.finishWork(cmd, args[0], flags) },

@@ -54,11 +54,16 @@ var mark = lazyregexp.New(`^(.+?)_(?:generated|gen|auto|extra|more|new|additiona
 // markFolders hold such files under their own names.
 var markFolders = []string{"generated", "gen", "extra", "new"}
 
+// testNames are the beginnings and ends of the names of files of tests.
+var testNames = [][2]string{
+	{"", "_test.go"}, {"", "_test.exs"}, {"test_", ".py"}, {"", "_test.py"}, {"", "_tests.erl"}, {"", "_SUITE.erl"}, {"test_", ".c"}, {"", "_test.c"},
+}
+
 // split takes the name of a file of tests apart: the stem of what it tests and a
 // function that makes the name of another stem. ok is false for other files.
 func split(file string) (stem string, name func(string) string, ok bool) {
 	dir, base := path.Split(file)
-	for _, form := range [][2]string{{"", "_test.go"}, {"", "_test.exs"}, {"test_", ".py"}, {"", "_test.py"}} {
+	for _, form := range testNames {
 		rest, begins := strings.CutPrefix(base, form[0])
 		rest, ends := strings.CutSuffix(rest, form[1])
 		if begins && ends && rest != "" {
@@ -106,7 +111,7 @@ func canonical(f string, there map[string]bool) string {
 		}
 	}
 	dir := path.Dir(f)
-	if slices.Contains(markFolders, path.Base(dir)) && path.Ext(f) != ".go" {
+	if slices.Contains(markFolders, path.Base(dir)) && (path.Ext(f) == ".exs" || path.Ext(f) == ".py") {
 		if c := path.Join(path.Dir(dir), path.Base(f)); there[c] {
 			return c
 		}
@@ -115,7 +120,7 @@ func canonical(f string, there map[string]bool) string {
 }
 
 func subjectEnd(f string) string {
-	return map[string]string{".go": ".go", ".exs": ".ex", ".py": ".py"}[path.Ext(f)]
+	return map[string]string{".go": ".go", ".exs": ".ex", ".py": ".py", ".erl": ".erl", ".c": ".c"}[path.Ext(f)]
 }
 
 // touches tells whether a file of the group, or what it tests, lies below a path.
@@ -170,7 +175,15 @@ func (p *Plan) group(ctx context.Context, t *workspace.Tree, g Group) error {
 			continue
 		}
 		if into == nil { // the first becomes the canonical one
-			into = &file{g.Canonical, extra.text, extra.tree}
+			first, why, err := adopted(ctx, g.Canonical, extra)
+			if err != nil {
+				return err
+			}
+			if why != "" {
+				p.Merged = append(p.Merged, Merged{File: name, Into: g.Canonical, Why: why})
+				continue
+			}
+			into = first
 			p.Merged = append(p.Merged, Merged{File: name, Into: g.Canonical, Cases: len(extra.tree.TestNames())})
 			united[name] = true
 			continue
@@ -254,6 +267,10 @@ func unite(ctx context.Context, into, extra *file) (Merged, []byte, error) {
 		text, err = unitePython(ctx, into, extra, &m)
 	case "elixir":
 		text, err = uniteElixir(ctx, into, extra, &m)
+	case "erlang":
+		text, err = uniteErlang(ctx, into, extra, &m)
+	case "c":
+		text, err = uniteC(ctx, into, extra, &m)
 	default:
 		m.Why = "tests of this language are not united"
 	}
@@ -296,3 +313,25 @@ func without(src []byte, r syntax.Range, cut []syntax.Range) []byte {
 	}
 	return append(out, src[at:r.End]...)
 }
+
+// replaced applies edits in any order; of two that overlap the first counts.
+func replaced(src []byte, edits []syntax.Edit) (string, error) {
+	slices.SortStableFunc(edits, func(a, b syntax.Edit) int { return a.Start - b.Start })
+	last := 0
+	edits = slices.DeleteFunc(edits, func(e syntax.Edit) bool {
+		inside := e.Start < last
+		last = max(last, e.End)
+		return inside
+	})
+	for i, e := range edits {
+		for len(e.New) == 0 && e.End < len(src) && (src[e.End] == '\n' || src[e.End] == '\r') && (i+1 == len(edits) || e.End < edits[i+1].Start) {
+			e.End++ // the blank lines behind what goes
+		}
+		edits[i] = e
+	}
+	out, err := syntax.Replace(src, edits)
+	return string(out), err
+}
+
+// moduleName is what an Erlang module in a file is called.
+func moduleName(file string) string { return strings.TrimSuffix(path.Base(file), path.Ext(file)) }

@@ -133,7 +133,7 @@ func TestFind(t *testing.T) {
 // TestProof plants a case that is lost, one that fails now, and those that may have
 // another name.
 func TestProof(t *testing.T) {
-	plan := &finish.Plan{Merged: []finish.Merged{{Dropped: []string{"test_twin"}, Renamed: map[string]string{"test_a": "test_a_2"}}, {Dropped: []string{"test_other"}, Why: "not united"}}}
+	plan := &finish.Plan{Merged: []finish.Merged{{Dropped: []string{"test_twin"}, Renamed: map[string]string{"test_a": "test_a_2"}}, {File: "test_q_2.c", Into: "test_q.c"}, {Dropped: []string{"test_other"}, Why: "not united"}}}
 	report := func(names ...string) *check.Report {
 		p := check.Part{Checker: "python"}
 		for _, n := range names {
@@ -161,6 +161,11 @@ func TestProof(t *testing.T) {
 		{"moved and fails", report("u.test_y"), report("t.test_y!"), false},
 		{"dropped twice", report("u.test_twin", "v.test_twin"), report(), false},
 		{"dropped where nothing was united", report("u.test_other"), report(), false},
+		{"of EUnit, with words", report("q_tests:a_test", "q_2_tests:all_test_ takes 1.5"), report("q_tests:a_test", "q_tests:all_test_ takes 1.5"), true},
+		{"of EUnit, with other words", report("q_2_tests:all_test_ takes one"), report("q_tests:all_test_ takes two"), false},
+		{"a program of C that another one runs", report("test_q.c", "test_q_2.c"), report("test_q.c"), true},
+		{"a program of C that another one runs, which fails now", report("test_q_2.c"), report("test_q.c!"), false},
+		{"a program of C that nothing runs", report("test_q.c", "test_q_3.c"), report("test_q.c"), false},
 		{"of ExUnit", report("ATest: adds 1.5", "BTest: subtracts"), report("ATest: adds 1.5", "ATest: subtracts"), true},
 	} {
 		if err := plan.Proof(c.before, c.now); (err == nil) != c.holds || err != nil && fault.CodeOf(err) != finish.CodeLost {
@@ -212,8 +217,11 @@ func FuzzUnite(f *testing.F) {
 	f.Add("package a\n\nimport \"testing\"\n\nfunc TestA(t *testing.T) {}\n", "package a\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestB(t *testing.T) { _ = os.Args }\n")
 	f.Add("import unittest\n\nclass TestA(unittest.TestCase):\n    def test_a(self): pass\n", "import os\n\nif __name__ == '__main__':\n    pass\n")
 	f.Add("defmodule ATest do\n  use ExUnit.Case\n  test \"a\", do: 1\nend\n", "defmodule ATest do\n  use ExUnit.Case\n  alias B\n  test \"b\" do\n  end\nend\n")
+	f.Add("-module(q_tests).\na_test() -> ok.\n", "-module(q_2_tests).\n-export([b/0]).\na_test() -> b().\nb() -> ok.\n")
+	f.Add("-module(q_SUITE).\nall() -> [a].\na(_) -> ok.\n", "-module(q_2_SUITE).\nall() -> [a, b].\na(_) -> ok.\nb(_) -> 1.\n")
+	f.Add("static void test_a(void) {}\nint main(void) { test_a(); return 0; }\n", "#include <stdio.h>\nstatic void test_b(void) {}\nint main(void) { test_b(); return 0; }\n")
 	f.Fuzz(func(t *testing.T, a, b string) {
-		for _, names := range [][2]string{{"q_test.go", "q_2_test.go"}, {"test_q.py", "test_q_2.py"}, {"q_test.exs", "q_2_test.exs"}} {
+		for _, names := range [][2]string{{"q_test.go", "q_2_test.go"}, {"test_q.py", "test_q_2.py"}, {"q_test.exs", "q_2_test.exs"}, {"q_tests.erl", "q_2_tests.erl"}, {"q_SUITE.erl", "q_2_SUITE.erl"}, {"test_q.c", "test_q_2.c"}} {
 			planned(t, map[string]string{names[0]: a, names[1]: b})
 		}
 	})

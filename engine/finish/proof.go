@@ -2,11 +2,13 @@ package finish
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/fault"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // CodeLost is the fault of a union after which a test case does not run as before
@@ -18,9 +20,13 @@ const CodeLost = "test-case-lost"
 // part of it. A case that the plan dropped or renamed counts so.
 func (p *Plan) Proof(base, now *check.Report) error {
 	dropped, renamed := map[string]int{}, map[string]string{}
+	programs := map[string]string{} // of C: what one runs, another runs now
 	for _, m := range p.Merged {
 		if m.Why != "" {
 			continue
+		}
+		if path.Ext(m.File) == ".c" {
+			programs[m.File] = m.Into
 		}
 		for _, name := range m.Dropped {
 			dropped[last(name)]++
@@ -46,7 +52,11 @@ func (p *Plan) Proof(base, now *check.Report) error {
 			}
 			continue
 		}
-		found := false
+		into, found := programs[name]
+		if found && after[into] == state {
+			continue
+		}
+		found = false
 		for _, candidate := range []string{short, renamed[short]} {
 			if key := candidate + "\x00" + string(state); candidate != "" && moved[key] > 0 {
 				moved[key]--
@@ -90,9 +100,14 @@ func sortedNames(m map[string]check.TestState) []string {
 	return names
 }
 
+var ofModule = lazyregexp.New(`^[a-z]\w*:(\w+_test_? .+)$`)
+
 // last is the part of a test's name that does not depend on its file: behind the
-// module of ExUnit, or the last dot or colon.
+// module of ExUnit or of EUnit, whose cases may have words, or the last dot or colon.
 func last(name string) string {
+	if m := ofModule.FindStringSubmatch(name); m != nil {
+		return m[1]
+	}
 	if _, words, ok := strings.Cut(name, ": "); ok {
 		return words
 	}
