@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -141,8 +143,8 @@ func mergedText(m finish.Merged) string {
 	if len(m.Dropped) > 0 {
 		text += ", there already: " + strings.Join(m.Dropped, ", ")
 	}
-	for was, is := range m.Renamed {
-		text += fmt.Sprintf(", %s is called %s", was, is)
+	for _, was := range slices.Sorted(maps.Keys(m.Renamed)) {
+		text += fmt.Sprintf(", %s is called %s", was, m.Renamed[was])
 	}
 	return text
 }

@@ -2,6 +2,7 @@ package finish_test
 
 import (
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -90,8 +91,8 @@ func rendered(p *finish.Plan) []txtar.File {
 			continue
 		}
 		b.WriteString(strings.TrimSpace(strings.Join([]string{string(rune('0' + m.Cases)), "moved;", strings.Join(m.Dropped, ", ")}, " ")))
-		for was, is := range m.Renamed {
-			b.WriteString("; " + was + " is " + is)
+		for _, was := range slices.Sorted(maps.Keys(m.Renamed)) {
+			b.WriteString("; " + was + " is " + m.Renamed[was])
 		}
 		b.WriteString("\n")
 	}
