@@ -117,6 +117,14 @@ func TestDocumentedVerbsExist(t *testing.T) {
 	}
 }
 
+// TestTheGuidesNumber: README states the number that make guide does not let fall.
+func TestTheGuidesNumber(t *testing.T) {
+	want := "at least " + strings.TrimSpace(page(t, "testdata/guide/floor")) + " of its 65 commands"
+	if !strings.Contains(strings.Join(strings.Fields(page(t, "README.md")), " "), want) {
+		t.Errorf("README.md does not say %q", want)
+	}
+}
+
 // TestDocumentsLinkToWhatIsThere follows the relative links of the pages.
 func TestDocumentsLinkToWhatIsThere(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+)`)
