@@ -46,9 +46,9 @@ func (l *landing) summarise(ctx context.Context, task string, card *Readiness) e
 		return nil
 	}
 	if left > 0 {
-		l.Events().Emit(event.Note{Level: "info", Text: fmt.Sprintf("%s of the summary left out: they hold numbers that no check gave", count(left, "sentence"))})
+		l.Events().Emit(event.Note{Level: "info", Text: fmt.Sprintf("%s of the summary left out: numbers that no check gave, or another verdict", count(left, "sentence"))})
 	}
-	l.events.Emit(event.Section{ID: "summary", Title: "Summary", State: event.Done, Text: text})
+	l.events.Emit(event.Section{ID: "summary", Title: "Summary", State: event.Done, Text: "The checks say: " + card.State + ". " + text})
 	return nil
 }
 
@@ -68,7 +68,7 @@ func (l *landing) summary(ctx context.Context, task string, card *Readiness) (te
 	if err != nil {
 		return "", 0, err
 	}
-	text, left, err = wording.Asker{Provider: b.Provider, Model: b.Model, Words: words, Seed: cfg.Seed}.Summary(ctx, task, card.facts())
+	text, left, err = wording.Asker{Provider: b.Provider, Model: b.Model, Words: words, Seed: cfg.Seed, Refuse: card.denied}.Summary(ctx, task, card.facts())
 	if fault.CodeOf(err) == wording.CodeInvented {
 		err = fmt.Errorf("the model's was refused: %w", err)
 	}

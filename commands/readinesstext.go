@@ -6,6 +6,7 @@ import (
 
 	"github.com/bitactor/cf/check/readiness"
 	"github.com/bitactor/cf/commands/view"
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // Readiness is the scorecard of cf validate --readiness.
@@ -67,6 +68,17 @@ func (r Readiness) counts() string {
 		text += fmt.Sprintf(", %d not applicable", r.NoSubject)
 	}
 	return text
+}
+
+// ready matches a sentence that calls something ready, and unready one that does not.
+var (
+	ready   = lazyregexp.New(`(?i)\bready\b|\bgo(?:od)? (?:live|to go)\b|\bcan be (?:released|shipped|deployed)\b|\bship it\b`)
+	unready = lazyregexp.New(`(?i)\b(?:not|never|cannot|hardly|un|before|until|once|when|if|to be|become|make|get)\b|n't\b`)
+)
+
+// denied tells whether a sentence calls ready what the card does not.
+func (r Readiness) denied(sentence string) bool {
+	return r.State != readyYes && ready.MatchString(sentence) && !unready.MatchString(sentence)
 }
 
 // pointText is what a point rests on.

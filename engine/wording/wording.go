@@ -26,6 +26,8 @@ type Asker struct {
 	Model    llm.Model
 	Words    *prompts.Words
 	Seed     int64
+	// Refuse tells whether a sentence contradicts the facts in words; nil refuses none.
+	Refuse func(sentence string) bool
 }
 
 // CodeInvented is the fault of a reply of which no sentence keeps to the facts
@@ -53,8 +55,8 @@ func (a Asker) Summary(ctx context.Context, task, facts string) (text string, le
 	if err != nil {
 		return "", 0, err
 	}
-	if text, left = Keep(reply.Text, facts); text == "" {
-		return "", left, fault.New(fault.Unusable, CodeInvented, "no sentence of its summary keeps to the figures").On("summarise", a.Model.Name)
+	if text, left = keep(reply.Text, facts, a.Refuse); text == "" {
+		return "", left, fault.New(fault.Unusable, CodeInvented, "no sentence of its summary keeps to the facts").On("summarise", a.Model.Name)
 	}
 	return text, left, nil
 }
@@ -77,7 +79,9 @@ var digits = map[string]string{
 
 // Keep returns the sentences of a reply whose numbers all stand in facts, and how many
 // were left out.
-func Keep(reply, facts string) (text string, left int) {
+func Keep(reply, facts string) (text string, left int) { return keep(reply, facts, nil) }
+
+func keep(reply, facts string, refuse func(string) bool) (text string, left int) {
 	known := map[[2]string]bool{}
 	for _, m := range number.FindAllStringSubmatch(facts, -1) {
 		c := counted(m)
@@ -88,7 +92,7 @@ func Keep(reply, facts string) (text string, left int) {
 		if s = strings.TrimSpace(s); s == "" {
 			continue
 		}
-		invents := false
+		invents := refuse != nil && refuse(s)
 		for _, m := range number.FindAllStringSubmatch(s, -1) {
 			invents = invents || !known[counted(m)]
 		}
