@@ -151,6 +151,7 @@ func (p planted) broken(t *testing.T) map[string]string {
 // TestPlantedFaults breaks one thing of the clean tree at a time: exactly the points
 // that are about it fail, and say where or why.
 func TestPlantedFaults(t *testing.T) {
+	cache := t.TempDir()
 	for area, list := range plants {
 		if len(list) < 5 {
 			t.Errorf("%s: %d faults", area, len(list))
@@ -158,7 +159,7 @@ func TestPlantedFaults(t *testing.T) {
 		for _, p := range list {
 			t.Run(area+"/"+p.name, func(t *testing.T) {
 				t.Parallel()
-				failed := points(card(t, p.broken(t), inputs{edit: p.edit}), readiness.Fail)
+				failed := points(card(t, p.broken(t), inputs{edit: p.edit, cache: cache}), readiness.Fail)
 				if d := cmp.Diff(strings.Fields(p.want), names(failed)); d != "" {
 					t.Errorf("points that fail (-want +got):\n%s\n%+v", d, failed)
 				}

@@ -144,6 +144,7 @@ func strong() *readiness.Mutation {
 type inputs struct {
 	checkers []check.Checker
 	noTests  bool
+	cache    string // where proofs of the checkers are kept for the next card
 	edit     func(*readiness.Request)
 }
 
@@ -154,7 +155,7 @@ func card(t *testing.T, files map[string]string, in inputs) *readiness.Card {
 	if in.checkers == nil {
 		in.checkers = checkers()
 	}
-	report, err := check.Run(t.Context(), check.Request{Stage: stage, Checkers: in.checkers, Tests: !in.noTests, Parallel: 1})
+	report, err := check.Run(t.Context(), check.Request{Stage: stage, Checkers: in.checkers, Tests: !in.noTests, Parallel: 1, Cache: in.cache})
 	if err != nil {
 		t.Fatal(err)
 	}
