@@ -11,7 +11,6 @@ import (
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/clean"
-	"github.com/bitactor/cf/engine/land"
 	"github.com/bitactor/cf/event"
 	"github.com/bitactor/cf/fault"
 	"github.com/bitactor/cf/workspace"
@@ -78,7 +77,7 @@ func (a *App) clean(cmd *cobra.Command, args []string, flags cleanFlags) (err er
 	if err != nil {
 		return err
 	}
-	l, err := a.openLanding(cmd, flags.landFlags, workspace.Limits{})
+	l, err := a.openLanding(cmd, flags.landFlags, workspace.Limits{Files: clean.FilesMax})
 	if err != nil {
 		return err
 	}
@@ -122,25 +121,23 @@ func (w *cleaning) find(ctx context.Context, patterns []*clean.Pattern) error {
 		return fault.New(fault.Usage, check.CodeNoPath, "no file or folder is there").On("clean", w.path)
 	}
 	var err error
-	w.result, err = clean.Tree(ctx, w.tree, files, patterns)
+	if w.result, err = clean.Tree(ctx, w.tree, files, patterns); err == nil && len(w.result.Later) > 0 {
+		w.warn(count(len(w.result.Later), "file") + " more than one change may hold; cf clean mends them when it runs again")
+	}
 	return err
 }
 
-// mend lands the mends: all of them if the checks say yes, else those of each file
-// that they say yes to.
+// mend lands the mends: all of them if the checks say yes, else as many as pass.
 func (w *cleaning) mend(ctx context.Context) error {
 	if err := w.consent(ctx, w.result.Set); err != nil {
 		return err
 	}
-	trial, err := w.try(ctx, w.result.Set)
-	if err != nil {
-		return err
+	for _, c := range w.result.Set.Changes { // so that all trials share what the unchanged tree gave
+		w.lander.Beside = append(w.lander.Beside, c.Path)
 	}
-	if !trial.Verdict.Land {
-		w.warn("together the mends do not pass the checks (" + land.Refusal(trial.Verdict).Error() + "); each file is tried alone")
-		if trial, err = w.each(ctx); err != nil || trial == nil {
-			return err
-		}
+	trial, err := w.passing(ctx)
+	if err != nil || trial == nil {
+		return err
 	}
 	changes, err := w.changes(trial)
 	if err != nil {
@@ -161,28 +158,6 @@ func (w *cleaning) mend(ctx context.Context) error {
 		w.mended[c.Path] = true
 	}
 	return nil
-}
-
-// each adds the mends of one file after the other to those that pass; nil where
-// none does.
-func (w *cleaning) each(ctx context.Context) (*land.Trial, error) {
-	var best *land.Trial
-	for _, c := range w.result.Set.Changes {
-		next := &workspace.Set{Reads: w.result.Set.Reads, Changes: []workspace.Change{c}}
-		if best != nil {
-			next.Changes = append(slices.Clone(best.Set.Changes), c)
-		}
-		trial, err := w.try(ctx, next)
-		switch {
-		case err != nil:
-			return nil, err
-		case trial.Verdict.Land:
-			best = trial
-		default:
-			w.warn(c.Path + " stays as it is: " + land.Refusal(trial.Verdict).Error())
-		}
-	}
-	return best, nil
 }
 
 // report lists what is left: findings, and as notes what was kept on purpose.

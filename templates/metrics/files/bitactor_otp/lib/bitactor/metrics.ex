@@ -261,6 +261,7 @@ defmodule BitActor.Metrics do
   defp measured(fun, measurements, metadata) do
     if is_function(fun, 1), do: fun.(measurements), else: fun.(measurements, metadata)
   rescue
+    # A handler that raises is detached for good; the caller counts this one as invalid.
     _ -> nil
   end
 

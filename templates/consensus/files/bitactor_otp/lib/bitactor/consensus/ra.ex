@@ -251,6 +251,7 @@ defmodule BitActor.Consensus.Ra do
       _ -> 0
     end
   rescue
+    # Its counters are gone, or another version counts otherwise: no reason to lose the other measurements.
     _ -> 0
   end
 
