@@ -50,7 +50,7 @@ install: ## install cf into go's bin folder
 lint: ## formatting, vet and golangci-lint
 	@test -z "$$(gofmt -l $(GOFILES))" || { echo "not formatted:"; gofmt -l $(GOFILES); exit 1; }
 	go vet ./...
-	cd tools && go vet ./demo ./figures ./guide ./report ./solve ./witness
+	cd tools && go vet ./busy ./demo ./figures ./guide ./report ./solve ./witness
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
 
 race: build ## the tests that need no model, under the race detector
@@ -95,6 +95,14 @@ bench-repomap: build ## the map of 50,000 files: the first time, after one edit,
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md repomap
 bench-otp: build ## the generated OTP system: calls, batches, memory, NIF against C, lost leaders
 	@ERL_LIBS=$${ERL_LIBS:-$$(tools/ra.sh)} go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md otp
+
+.PHONY: bench-slowdown
+bench-slowdown: build ## what cf benchmark says of a command that was slowed down a little
+	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md slowdown
+
+.PHONY: bench-validate-large
+bench-validate-large: build ## cf validate of code bases of others, cold and warm (gets them, some 200 MB)
+	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md validate-large
 
 .PHONY: bench-precision
 bench-precision: build ## findings on code bases of others that readers call right (gets them, some 200 MB)

@@ -42,6 +42,9 @@ var suites = map[string]suite{
 	"fuzz-core": fuzzCore,
 	"otp":       measureOTP,
 	"precision": measurePrecision,
+	"slowdown":  measureSlowdown,
+
+	"validate-large": measureValidateLarge,
 }
 
 func main() {

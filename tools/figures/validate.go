@@ -96,36 +96,41 @@ func (v validating) run() (validated, error) {
 	return validated{wall, tools}, err
 }
 
+// checks is what a report of cf validate says of all checks.
+type checks struct {
+	Type    string
+	Checked int `json:"files_checked"`
+	Not     int `json:"files_not_checked"`
+	Parts   []struct {
+		Cached bool
+		Ran    []struct {
+			Elapsed time.Duration `json:"elapsed_ns"`
+		}
+	}
+}
+
+func checksOf(report []byte) (checks, error) {
+	for line := range bytes.Lines(report) {
+		var c checks
+		if json.Unmarshal(line, &c) == nil && c.Type == "checks" {
+			return c, nil
+		}
+	}
+	return checks{}, fmt.Errorf("cf validate reported no checks: %s", lastLine(report))
+}
+
 // toolTime adds up what the programs took that the report names.
 func toolTime(report []byte) (time.Duration, error) {
+	c, err := checksOf(report)
 	var total time.Duration
-	found := false
-	for line := range bytes.Lines(report) {
-		var e struct {
-			Type  string
-			Parts []struct {
-				Cached bool
-				Ran    []struct {
-					Elapsed time.Duration `json:"elapsed_ns"`
-				}
-			}
-		}
-		if json.Unmarshal(line, &e) != nil || e.Type != "checks" {
-			continue
-		}
-		found = true
-		for _, p := range e.Parts {
-			for _, r := range p.Ran {
-				if !p.Cached {
-					total += r.Elapsed
-				}
+	for _, p := range c.Parts {
+		for _, r := range p.Ran {
+			if !p.Cached {
+				total += r.Elapsed
 			}
 		}
 	}
-	if !found {
-		return 0, fmt.Errorf("cf validate reported no checks: %s", lastLine(report))
-	}
-	return total, nil
+	return total, err
 }
 
 func lastLine(text []byte) string {
