@@ -30,6 +30,9 @@ type Report struct {
 	// Unlisted says in words which files were not looked at because a bound
 	// ended the walk of the tree; "" when all were.
 	Unlisted string
+	// Stopped tells that the context ended before all was checked: Parts are those
+	// that had ended by then.
+	Stopped bool
 	// Own is the time that cf itself took, Tools that of the programs it ran;
 	// programs that ran at one time count one after the other in Tools.
 	Own, Tools time.Duration

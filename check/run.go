@@ -77,7 +77,7 @@ func Run(ctx context.Context, r Request) (*Report, error) {
 	}
 	report := &Report{
 		Root: r.Stage.Root(), Tier: string(r.Stage.Box().Tier()), Tests: r.Tests, Parts: parts,
-		Unmatched: todo.unmatched, Unlisted: todo.unlisted,
+		Unmatched: todo.unmatched, Unlisted: todo.unlisted, Stopped: err != nil,
 	}
 	report.Tools = run.spent
 	report.Own = max(time.Since(began)-run.toolWall(), 0)

@@ -53,6 +53,7 @@ type Checks struct {
 	FilesChecked  int           `json:"files_checked"`
 	FilesNot      int           `json:"files_not_checked"`
 	FilesUnlisted string        `json:"files_unlisted,omitempty"` // in words, which files were not looked at
+	Stopped       bool          `json:"stopped,omitempty"`        // before all was checked: the parts are those that had ended
 	Own           time.Duration `json:"own_ns"`                   // cf's own time
 	Tools         time.Duration `json:"tools_ns"`                 // of the programs that it ran
 }

@@ -108,7 +108,7 @@ func Write(w io.Writer, r *check.Report) error {
 			}
 		}
 	}
-	inv := invocation{Successful: true}
+	inv := invocation{Successful: !r.Stopped}
 	for _, g := range r.Gaps() {
 		n := notification{Level: "note", Message: message{gapText(g)}}
 		if g.Blocks {

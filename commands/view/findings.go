@@ -294,6 +294,9 @@ func sumLine(e event.Checks, color bool) string {
 	if e.FilesUnlisted != "" {
 		text += " (" + oneLine(e.FilesUnlisted) + ")"
 	}
+	if e.Stopped {
+		text += "; stopped before all was checked"
+	}
 	return text + fmt.Sprintf("; isolation: %s; %s, of which cf %s", oneLine(e.Tier), span(e.Own+e.Tools), brief(e.Own))
 }
 

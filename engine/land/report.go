@@ -27,7 +27,7 @@ func Gap(g check.Gap) event.Gap {
 
 // Checks sums a report up.
 func Checks(r *check.Report) event.Checks {
-	e := event.Checks{Root: r.Root, Tier: r.Tier, Tests: r.Tests, FilesUnlisted: r.Unlisted, Own: r.Own, Tools: r.Tools}
+	e := event.Checks{Root: r.Root, Tier: r.Tier, Tests: r.Tests, FilesUnlisted: r.Unlisted, Stopped: r.Stopped, Own: r.Own, Tools: r.Tools}
 	seen := map[string]bool{} // file -> some checker checked it
 	for _, f := range r.Unmatched {
 		seen[f] = false
@@ -53,7 +53,7 @@ func Checks(r *check.Report) event.Checks {
 	switch {
 	case r.Failing():
 		e.State = "findings"
-	case e.FilesChecked == 0, r.Unlisted != "", slices.ContainsFunc(r.Gaps(), func(g check.Gap) bool { return g.Blocks }):
+	case e.FilesChecked == 0, r.Stopped, r.Unlisted != "", slices.ContainsFunc(r.Gaps(), func(g check.Gap) bool { return g.Blocks }):
 		e.State = "not checked"
 	}
 	return e
