@@ -36,7 +36,7 @@ func newValidateCmd(a *App) *cobra.Command {
 	var flags validateFlags
 	cmd := &cobra.Command{
 		Use:   "validate [PATH...]",
-		Short: "Check files: compile, vet, format, test, telemetry, value, readiness",
+		Short: "Check files: compile, vet, format, test, telemetry, readiness",
 		Long: "Runs the checkers that know the files at PATH (the current folder if none is given) with the\n" +
 			"tools of this machine, in a sandbox, and changes nothing. It ends with 0 only if all that it\n" +
 			"was asked about was checked and nothing was found; with 3 if something was found, and also if\n" +
