@@ -104,7 +104,9 @@ bench-slowdown: build ## what cf benchmark says of a command that was slowed dow
 bench-validate-large: build ## cf validate of code bases of others, cold and warm (gets them, some 200 MB)
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md validate-large
 
-.PHONY: bench-precision
+.PHONY: bench-precision bench-recall
+bench-recall: build ## faults planted in code bases of others that cf clean finds
+	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md recall
 bench-precision: build ## findings on code bases of others that readers call right (gets them, some 200 MB)
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md precision
 

@@ -74,11 +74,11 @@ var (
 func Find(ctx context.Context, file string, text []byte, patterns []*Pattern) ([]Finding, error) {
 	names := Names{}
 	names.add(text)
-	return find(ctx, file, text, patterns, names)
+	return FindAmong(ctx, file, text, patterns, names)
 }
 
-// find is Find with the names of a whole tree.
-func find(ctx context.Context, file string, text []byte, patterns []*Pattern, names Names) ([]Finding, error) {
+// FindAmong is Find with the names of a whole tree.
+func FindAmong(ctx context.Context, file string, text []byte, patterns []*Pattern, names Names) ([]Finding, error) {
 	lang := syntax.Of(file, text[:min(len(text), 128)])
 	if lang == nil || !Product(file) || generated.Match(text[:min(len(text), 4096)]) {
 		return nil, nil

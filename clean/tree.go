@@ -46,7 +46,7 @@ type part struct {
 // set. The error is the context's.
 func Tree(ctx context.Context, t *workspace.Tree, files []string, patterns []*Pattern) (*Result, error) {
 	r := &Result{Set: &workspace.Set{Reads: map[string]string{}}, Unread: map[string]string{}}
-	names, err := namesOf(ctx, t, files)
+	names, err := NamesOf(ctx, t, files)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func look(ctx context.Context, t *workspace.Tree, file string, patterns []*Patte
 	if err != nil {
 		return part{unread: err}
 	}
-	if p.found, p.unread = find(ctx, file, text, patterns, names); p.unread != nil {
+	if p.found, p.unread = FindAmong(ctx, file, text, patterns, names); p.unread != nil {
 		return p
 	}
 	mended, err := Mend(ctx, file, text, p.found)
@@ -101,9 +101,9 @@ func look(ctx context.Context, t *workspace.Tree, file string, patterns []*Patte
 	return p
 }
 
-// namesOf counts the methods of all files of Python, tests too: one that is defined
+// NamesOf counts the methods of all files of Python, tests too: one that is defined
 // more than once is implemented by others.
-func namesOf(ctx context.Context, t *workspace.Tree, files []string) (Names, error) {
+func NamesOf(ctx context.Context, t *workspace.Tree, files []string) (Names, error) {
 	names := Names{}
 	for _, file := range files {
 		if err := ctx.Err(); err != nil {

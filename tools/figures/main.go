@@ -42,6 +42,7 @@ var suites = map[string]suite{
 	"fuzz-core": fuzzCore,
 	"otp":       measureOTP,
 	"precision": measurePrecision,
+	"recall":    measureRecall,
 	"slowdown":  measureSlowdown,
 
 	"validate-large": measureValidateLarge,

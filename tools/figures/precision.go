@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +13,28 @@ import (
 // measurePrecision has the drawn findings on code bases of others held against what
 // readers said of them.
 func measurePrecision(cf string) ([]figure, error) {
+	return onCorpora(cf, nil, "claims", "-verdicts", filepath.Join("testdata", "precision", "verdicts.jsonl"))
+}
+
+// measureRecall plants faults in the same code bases, and in the system that cf
+// scaffold makes, which has C and more of Elixir.
+func measureRecall(cf string) (figures []figure, err error) {
+	folder, err := os.MkdirTemp("", "figures-recall-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	scaffold := exec.Command(cf, "scaffold", "bitactor", "--no-tests", "--yes")
+	scaffold.Dir = folder
+	if out, err := scaffold.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, out)
+	}
+	return onCorpora(cf, []string{"scaffold 1 " + folder}, "plant")
+}
+
+// onCorpora runs bench/precision over the code bases of others and more, and reads
+// its figures.
+func onCorpora(cf string, more []string, args ...string) ([]figure, error) {
 	root := project(cf)
 	listed := exec.Command(filepath.Join(root, "tools", "corpora.sh"))
 	listed.Stderr = os.Stderr
@@ -19,8 +42,9 @@ func measurePrecision(cf string) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"run", "./bench/precision/cmd", "claims", "-verdicts", filepath.Join("testdata", "precision", "verdicts.jsonl")}
+	args = append([]string{"run", "./bench/precision/cmd"}, args...)
 	args = append(args, strings.Split(strings.TrimSpace(string(corpora)), "\n")...)
+	args = append(args, more...)
 	cmd := exec.Command("go", args...)
 	cmd.Dir = root
 	var stderr bytes.Buffer

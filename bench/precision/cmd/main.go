@@ -2,6 +2,7 @@
 // checker on code bases of others, for make bench-precision.
 //
 //	cmd draw CORPUS...                     100 findings as samples to be judged, one JSON object a line
+//	cmd plant CORPUS...                    faults planted and found by kind, as figures
 //	cmd claims -verdicts FILE CORPUS...    the figures, for tools/figures
 //
 // A CORPUS is "NAME VERSION FOLDER", as tools/corpora.sh prints it.
@@ -35,6 +36,12 @@ const samples = 100
 // goal is the least share of findings that both readers call true, in percent.
 const goal = 95
 
+// claim is one figure of a report of cf benchmark.
+type claim struct {
+	Figure, Goal, Measured, Conditions string
+	Holds                              bool
+}
+
 // claims writes the figure in the form of a report of cf benchmark.
 func claims(out io.Writer, verdicts string, drawn []precision.Finding, over string) (err error) {
 	f, err := os.Open(verdicts)
@@ -47,10 +54,6 @@ func claims(out io.Writer, verdicts string, drawn []precision.Finding, over stri
 		return err
 	}
 	j := precision.Judge(drawn, known)
-	type claim struct {
-		Figure, Goal, Measured, Conditions string
-		Holds                              bool
-	}
 	return json.NewEncoder(out).Encode(map[string][]claim{"Claims": {{
 		Figure: "`cf clean` and `--check-telemetry` on code of others: precision",
 		Goal:   fmt.Sprintf("at least %d %%, two readers who did not write the rule", goal),
@@ -64,14 +67,17 @@ func claims(out io.Writer, verdicts string, drawn []precision.Finding, over stri
 const firstPrecision = 47.0
 
 func run(ctx context.Context, args []string, out io.Writer) error {
-	if len(args) == 0 || args[0] != "draw" && args[0] != "claims" {
-		return errors.New("usage: draw|claims [-seed N] [-verdicts FILE] CORPUS...")
+	if len(args) == 0 || args[0] != "draw" && args[0] != "plant" && args[0] != "claims" {
+		return errors.New("usage: draw|plant|claims [-seed N] [-verdicts FILE] CORPUS...")
 	}
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	seed := flags.Uint64("seed", 1, "of the draw")
 	verdicts := flags.String("verdicts", "", "JSON lines that draw printed and readers filled in")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
+	}
+	if args[0] == "plant" {
+		return planted(ctx, out, flags.Args(), *seed)
 	}
 	var all []precision.Finding
 	lines := 0
