@@ -39,9 +39,9 @@ var mayImport = map[string][]string{
 	"cmd":               {"commands"},
 	"core":              {"core"},
 	"bench":             {"core", "bench"},
-	"bench/cmdbench":    {"bench", "process"},                               // runs what it times
-	"bench/precision":   {"bench", "check", "clean", "syntax", "workspace"}, // holds what they find against code of others
-	"bench/otpbench":    {"bench", "lazyregexp", "process", "scaffold"},     // runs the project that cf scaffold makes
+	"bench/cmdbench":    {"bench", "process"},                                             // runs what it times
+	"bench/precision":   {"bench", "check", "clean", "lazyregexp", "syntax", "workspace"}, // holds what they find against code of others
+	"bench/otpbench":    {"bench", "lazyregexp", "process", "scaffold"},                   // runs the project that cf scaffold makes
 }
 
 // ownedImports are packages that only the named folders may use outside tests.

@@ -2,8 +2,9 @@ package precision
 
 import (
 	"math/rand/v2"
-	"regexp"
 	"strings"
+
+	"github.com/bitactor/cf/lazyregexp"
 )
 
 // kind is one sort of fault: how a person would make it in code that is there. The
@@ -11,25 +12,25 @@ import (
 // clean, so that a pattern that knows only its own examples misses some.
 type kind struct {
 	name string
-	end  string         // of the files' names
-	at   *regexp.Regexp // a line that the fault may begin at
+	end  string             // of the files' names
+	at   *lazyregexp.Regexp // a line that the fault may begin at
 	// plant returns the lines that take the place of some from the first on, and how
 	// many; nil where this place does not suit.
 	plant func(lines []string, r *rand.Rand) (now []string, of int)
 }
 
 var (
-	goCheck   = regexp.MustCompile(`^\t+(?:if|\} else if) (?:.*; )?err != nil \{$`)
-	goReturn  = regexp.MustCompile(`^(\t+return (?:[\w.]+(?:\{\})?, )*)(?:err|fmt\.Errorf\(.*\)|errors\.Wrap.*\))$`)
-	goFunc    = regexp.MustCompile(`^func .*\{$`)
-	goResult  = regexp.MustCompile(`\) (error|bool|string|int)? ?\{$`)
-	pyExcept  = regexp.MustCompile(`^\s+except\b.*:$`)
-	pyFrom    = regexp.MustCompile(`^(\s+raise \w[\w.]*\(.*\)) from \w+$`)
-	pyDef     = regexp.MustCompile(`^\s*(?:async )?def \w+\(.*:$`)
-	exDef     = regexp.MustCompile(`^  defp? \w+[?!]?(?:\(.*\))? do$`)
-	exArm     = regexp.MustCompile(`^(\s+)\{:error, [^}]*\} -> \S.*$`)
-	cCheck    = regexp.MustCompile(`^\s+if \(.*(?:\b(?:rc|err|error|status|result)\b|NULL|< 0|!= 0|== -1).*\) \{$`)
-	goWrapped = regexp.MustCompile(`^\t+return .*fmt\.Errorf\(".*%w", .*err\)$`)
+	goCheck   = lazyregexp.New(`^\t+(?:if|\} else if) (?:.*; )?err != nil \{$`)
+	goReturn  = lazyregexp.New(`^(\t+return (?:[\w.]+(?:\{\})?, )*)(?:err|fmt\.Errorf\(.*\)|errors\.Wrap.*\))$`)
+	goFunc    = lazyregexp.New(`^func .*\{$`)
+	goResult  = lazyregexp.New(`\) (error|bool|string|int)? ?\{$`)
+	pyExcept  = lazyregexp.New(`^\s+except\b.*:$`)
+	pyFrom    = lazyregexp.New(`^(\s+raise \w[\w.]*\(.*\)) from \w+$`)
+	pyDef     = lazyregexp.New(`^\s*(?:async )?def \w+\(.*:$`)
+	exDef     = lazyregexp.New(`^  defp? \w+[?!]?(?:\(.*\))? do$`)
+	exArm     = lazyregexp.New(`^(\s+)\{:error, [^}]*\} -> \S.*$`)
+	cCheck    = lazyregexp.New(`^\s+if \(.*(?:\b(?:rc|err|error|status|result)\b|NULL|< 0|!= 0|== -1).*\) \{$`)
+	goWrapped = lazyregexp.New(`^\t+return .*fmt\.Errorf\(".*%w", .*err\)$`)
 )
 
 // kinds are all faults in code.
@@ -55,7 +56,7 @@ var kinds = []kind{
 		return []string{strings.Replace(l[0], "%w", pick(r, "%v", "%s"), 1)}, 1
 	}},
 	{"Go: not implemented", ".go", goFunc, func(l []string, r *rand.Rand) ([]string, int) {
-		return body(l, "\t"+pick(r, `panic("not implemented")`, `panic("not yet implemented")`, `panic("TODO: implement this")`, `panic("unimplemented")`))
+		return body(l, "\t"+pick(r, `panic("not implemented")`, `panic("not yet implemented")`, `panic("implement this")`, `panic("unimplemented")`))
 	}},
 	{"Go: sleeps and answers", ".go", goFunc, func(l []string, r *rand.Rand) ([]string, int) {
 		m := goResult.FindStringSubmatch(l[0])
