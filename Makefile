@@ -23,8 +23,15 @@ demo: build ## set this machine up and let a real model answer a real task
 test: build test-packages ## all tests, with a real model server and a real model
 	@tools/with-server.sh $(CF) go test -timeout 20m ./...
 
+.PHONY: test-production
+PRODUCTION = ^(TestDialyzer|TestImage|TestLinters|TestCheckov|TestSanitized)$$
+test-production: ## of the generated system: dialyzer, its image built and run, sanitizers, linters of its files
+	@tools/packages.sh production
+	@CF_TEST_REQUIRE=1 CF_SCAFFOLD_LONG=1 go test -v -timeout 30m -run '$(PRODUCTION)' ./scaffold/deploytest ./scaffold/nativetest
+
 .PHONY: test-scaffold
-test-scaffold: test-packages ## the building blocks, each alone, in the guide's order and all together, with their slow tests
+test-scaffold: test-packages ## the building blocks, each alone, in the guide's order and all together, with their slow tests; test-production
+	@tools/packages.sh production
 	@CF_TEST_REQUIRE=1 CF_SCAFFOLD_LONG=1 ERL_LIBS="$$(tools/ra.sh)" go test -timeout 90m ./scaffold/... ./bench/otpbench
 
 ##@ Build

@@ -43,6 +43,14 @@ elixir              mix
 cppcheck            cppcheck
 chromium            chromium
 '
+# packages.sh production: also what judges, builds and runs the generated system.
+[ "${1:-}" != production ] || needed+='
+python3-venv        /usr/lib/python3.*/ensurepip/__init__.py
+npm                 npm
+erlang-dialyzer     dialyzer
+mmdebstrap          mmdebstrap
+buildah             buildah
+'
 own=${CF_TEST_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/cf-test}/tools
 PATH=$PATH:/usr/sbin:/sbin:$own/bin
 
