@@ -63,18 +63,11 @@ type run struct {
 // package process (a missing mix, a failed step) and of a load test that wrote
 // nothing readable.
 func Run(ctx context.Context, o Options) (*bench.Report, error) {
-	if o.Environ == nil {
-		o.Environ = os.Environ()
-	}
-	dir, err := os.MkdirTemp("", "cf-benchmark-otp-")
+	r, remove, err := rendered(o)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	r := &run{Options: o, dir: filepath.Join(dir, "project"), report: filepath.Join(dir, "load.json")}
-	if err := r.render(); err != nil {
-		return nil, err
-	}
+	defer remove()
 	noise := bench.Watch(20 * time.Millisecond)
 	steps := []func(context.Context) error{r.compileProject, r.testProject, r.killLeaders, r.loadProject}
 	for i, step := range steps {
@@ -94,6 +87,24 @@ func Run(ctx context.Context, o Options) (*bench.Report, error) {
 		return nil, err
 	}
 	return r.lay(measured, noise()), nil
+}
+
+// rendered makes the project in a temporary folder, which remove takes away.
+func rendered(o Options) (r *run, remove func(), err error) {
+	if o.Environ == nil {
+		o.Environ = os.Environ()
+	}
+	dir, err := os.MkdirTemp("", "cf-benchmark-otp-")
+	if err != nil {
+		return nil, nil, err
+	}
+	remove = func() { _ = os.RemoveAll(dir) }
+	r = &run{Options: o, dir: filepath.Join(dir, "project"), report: filepath.Join(dir, "load.json")}
+	if err := r.render(); err != nil {
+		remove()
+		return nil, nil, err
+	}
+	return r, remove, nil
 }
 
 // render writes all blocks of the default profile, as a user gets them.

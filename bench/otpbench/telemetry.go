@@ -19,19 +19,12 @@ var workload string
 // pointed at a collector of this process, reads its metrics, and checks that what it
 // tells about itself adds up. The errors are those of Run.
 func Balances(ctx context.Context, o Options) ([]bench.Balance, error) {
-	if o.Environ == nil {
-		o.Environ = os.Environ()
-	}
-	dir, err := os.MkdirTemp("", "cf-benchmark-otp-")
+	r, remove, err := rendered(o)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	r := &run{Options: o, dir: filepath.Join(dir, "project")}
-	if err := r.render(); err != nil {
-		return nil, err
-	}
-	return r.balances(ctx, filepath.Join(dir, "telemetry.exs"))
+	defer remove()
+	return r.balances(ctx, filepath.Join(filepath.Dir(r.dir), "telemetry.exs"))
 }
 
 // balances runs the workload in a project that is rendered.
