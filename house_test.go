@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 	"bench/cmdbench":    {"bench", "process"},                                             // runs what it times
 	"bench/precision":   {"bench", "check", "clean", "lazyregexp", "syntax", "workspace"}, // holds what they find against code of others
 	"bench/otpbench":    {"bench", "lazyregexp", "process", "scaffold"},                   // runs the project that cf scaffold makes
+	"bench/llmbench":    {"bench", "event", "llm"},                                        // asks the user's model
 }
 
 // ownedImports are packages that only the named folders may use outside tests.

@@ -27,20 +27,24 @@ type benchmarkOptions struct {
 	command, against              string
 	quick, dryRun, telemetry      bool
 	commandArgv, againstArgv      []string
+	unnamed                       bool // the suites are those of a run that names none
 }
 
 func newBenchmarkCmd(a *App) *cobra.Command {
 	var o benchmarkOptions
 	cmd := &cobra.Command{
 		Use:   "benchmark [SUITE...]",
-		Short: "Measure the core, the generated system, cf, or two commands",
+		Short: "Measure the core, the generated system, the model, or two commands",
 		Long: "Each figure stands beside the machine's own limit, measured in the same run, and with the\n" +
 			"conditions without which it means nothing; unfavourable cases are not left out. A figure that\n" +
 			"misses its goal is no error. A machine with other work to do measures that too.\n\n" +
 			"SUITE is core: what a signal costs in the C core, or in Go where cf was built without cgo; otp:\n" +
 			"the project of cf scaffold, rendered into a temporary folder, compiled, tested and put under\n" +
-			"load there; or cli: what a start of cf costs. Without one, core and cli are measured in quick\n" +
-			"form. --cmd A --vs B times two commands in turn instead.\n\n" +
+			"load there; llm: the model on its server, tokens a second, the first token, what a call takes\n" +
+			"beyond the server's time, what a second turn reuses; or cli: what a start of cf costs. Without\n" +
+			"one, core, cli and, where a model answers, llm are measured in quick form. --cmd A --vs B times\n" +
+			"two commands in turn instead. How many tasks a model solves is measured by make solve, where\n" +
+			"the tasks are: in cf's source tree.\n\n" +
 			"--compare holds the run against one that --save wrote: medians, a bootstrap interval of their\n" +
 			"ratio, and Mann-Whitney on the runs themselves. A case that became slower ends it with 3, and so\n" +
 			"does telemetry that does not add up under overload (--validate-telemetry). What was measured when\n" +
@@ -81,6 +85,9 @@ func (o *benchmarkOptions) complete(cmd *cobra.Command, args []string) error {
 		o.report, args = args[len(args)-1], args[:len(args)-1]
 	}
 	for _, name := range args {
+		if name == "solve" {
+			return usageError(cmd, errors.New("solve needs its tasks, which lie in cf's source tree: make solve MODEL=NAME there"))
+		}
 		if _, ok := suites[name]; !ok {
 			return usageError(cmd, fmt.Errorf("unknown suite %q; there is: %s", name, strings.Join(suiteNames(), ", ")))
 		}
@@ -97,7 +104,7 @@ func (o *benchmarkOptions) complete(cmd *cobra.Command, args []string) error {
 	}
 	if o.command == "" && !cmd.Flags().Changed("cmd") {
 		if len(o.suites) == 0 {
-			o.suites, o.quick = unnamed, true
+			o.suites, o.quick, o.unnamed = unnamed, true, true
 		}
 		return nil
 	}
@@ -230,16 +237,37 @@ func (a *App) measure(ctx context.Context, o benchmarkOptions, d *bench.Document
 		return a.commands(ctx, o, d)
 	}
 	for _, name := range o.suites {
-		s := suites[name]
-		report, err := a.timed(ctx, name, s.title, func(progress func(done, total int)) (*bench.Report, error) { return s.run(ctx, a, o.quick, progress) })
-		if report != nil {
-			d.Reports = append(d.Reports, report)
+		if err := a.measureSuite(ctx, o, d, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measureSuite adds one suite's report. The model is left out where it was not asked for
+// by name and none answers.
+func (a *App) measureSuite(ctx context.Context, o benchmarkOptions, d *bench.Document, name string) error {
+	s := suites[name]
+	if s.open != nil {
+		run, release, err := s.open(ctx, a)
+		if err != nil && o.unnamed && ctx.Err() == nil {
+			a.warn(name + " is left out: " + err.Error())
+			return nil
 		}
 		if err != nil {
 			return err
 		}
-		a.Events().Emit(Benchmark{Suite: name, Quick: o.quick, Report: *report, markdown: o.report == onStdout})
+		defer release()
+		s.run = run
 	}
+	report, err := a.timed(ctx, name, s.title, func(progress func(done, total int)) (*bench.Report, error) { return s.run(ctx, a, o.quick, progress) })
+	if report != nil {
+		d.Reports = append(d.Reports, report)
+	}
+	if err != nil {
+		return err
+	}
+	a.Events().Emit(Benchmark{Suite: name, Quick: o.quick, Report: *report, markdown: o.report == onStdout})
 	return nil
 }
 

@@ -12,35 +12,54 @@ import (
 	"github.com/bitactor/cf/bench"
 	"github.com/bitactor/cf/bench/cmdbench"
 	"github.com/bitactor/cf/bench/corebench"
+	"github.com/bitactor/cf/bench/llmbench"
 	"github.com/bitactor/cf/bench/otpbench"
 )
 
 // suite measures one part of what cf is made of.
 type suite struct {
 	title string
-	run   func(ctx context.Context, a *App, quick bool, progress func(done, total int)) (*bench.Report, error)
+	run   suiteRun
+	// open, if not nil, reaches what is measured and returns what takes run's place.
+	open func(ctx context.Context, a *App) (run suiteRun, release func(), err error)
 }
+
+type suiteRun func(ctx context.Context, a *App, quick bool, progress func(done, total int)) (*bench.Report, error)
 
 // suites are what cf benchmark knows, by name.
 var suites = map[string]suite{
-	"core": {"measure the core", func(ctx context.Context, _ *App, quick bool, progress func(done, total int)) (*bench.Report, error) {
+	"core": {title: "measure the core", run: func(ctx context.Context, _ *App, quick bool, progress func(done, total int)) (*bench.Report, error) {
 		o := corebench.Options{Progress: progress}
 		if quick {
 			o.Rounds, o.Warmup = corebench.QuickRounds, 100*time.Microsecond
 		}
 		return corebench.Run(ctx, o)
 	}},
-	"otp": {"measure the generated OTP system", func(ctx context.Context, _ *App, quick bool, progress func(done, total int)) (*bench.Report, error) {
+	"otp": {title: "measure the generated OTP system", run: func(ctx context.Context, _ *App, quick bool, progress func(done, total int)) (*bench.Report, error) {
 		return otpbench.Run(ctx, otpbench.Options{Quick: quick, Progress: progress})
 	}},
-	"cli": {"measure the start of cf", startUp},
+	"cli": {title: "measure the start of cf", run: startUp},
+	"llm": {title: "measure the model on its server", open: openModel},
 }
 
-// unnamed are the suites of a run that names none. otp renders, compiles and tests a
+// unnamed are the suites of a run that names none: in quick form they take under five
+// minutes, whatever the model (llmbench.QuickBudget). otp renders, compiles and tests a
 // whole project, so it is measured where it is named.
-var unnamed = []string{"core", "cli"}
+var unnamed = []string{"core", "cli", "llm"}
 
 func suiteNames() []string { return slices.Sorted(maps.Keys(suites)) }
+
+// openModel connects to the model that every verb would ask.
+func openModel(ctx context.Context, a *App) (suiteRun, func(), error) {
+	b, err := a.Connect(ctx, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	a.Events().Emit(b.Event)
+	return func(ctx context.Context, _ *App, quick bool, progress func(done, total int)) (*bench.Report, error) {
+		return llmbench.Run(ctx, llmbench.Options{Provider: b.Provider, Model: b.Model.Name, Quick: quick, Progress: progress})
+	}, b.Release, nil
+}
 
 // startUp times cf itself beside a program that does nothing.
 func startUp(ctx context.Context, a *App, quick bool, progress func(done, total int)) (*bench.Report, error) {

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bitactor/cf/bench"
@@ -27,7 +28,8 @@ func (m Benchmark) PlainText(width int) string {
 		_ = m.Markdown(&b) // a Builder takes all
 		return b.String()
 	}
-	if len(m.Measures) > 0 {
+	// The table of measures has ticks; where none were read the suite's own say more.
+	if slices.ContainsFunc(m.Measures, func(c bench.Measure) bool { return c.Ticks.Runs > 0 }) {
 		b.WriteString(m.measures(width))
 	} else {
 		b.WriteString(m.tables(width))
