@@ -23,6 +23,7 @@ type ultrathinkOptions struct {
 	dryRun     bool
 	showPrompt bool
 	out        string
+	draft      bool // value.yaml
 }
 
 func newUltrathinkCmd(a *App) *cobra.Command {
@@ -39,7 +40,9 @@ func newUltrathinkCmd(a *App) *cobra.Command {
 			"input. On a terminal the session is interactive.\n\n" +
 			"With --apply the steps of the plan are then carried out as cf custom does: shown, asked for,\n" +
 			"written one on top of the other, checked, and landed as one change or not at all. The flags\n" +
-			"after --apply are about that change. A finished session needs no TASK for it.",
+			"after --apply are about that change. A finished session needs no TASK for it, nor for\n" +
+			"--draft-value, which lands a value.yaml with the goals of the Business Value section, as a\n" +
+			"change that cf undo takes back; what the model can't know, targets and owners, stays open.",
 		Example: "  cf ultrathink \"design a rate limiter\" --context @src --context \"at most 1 s\"\n" +
 			"  cf ultrathink --continue \"what fails first?\"\n" +
 			"  cf ultrathink \"high-level design\" --show-prompt\n" +
@@ -66,6 +69,7 @@ func newUltrathinkCmd(a *App) *cobra.Command {
 	f.BoolVar(&o.dryRun, "dry-run", false, "think, but keep no session and write no file")
 	f.BoolVar(&o.showPrompt, "show-prompt", false, "print the exact prompts with token counts and ask no model")
 	f.StringVarP(&o.out, "out", "o", "", "also write the answer to this Markdown `FILE`")
+	f.BoolVar(&o.draft, "draft-value", false, "write the goals under Business Value to value.yaml, if none is there")
 	f.BoolVar(&a.NoTUI, "no-tui", false, "plain text on a terminal too")
 	o.add(cmd, a)
 	_ = cmd.RegisterFlagCompletionFunc("session", a.completeSession(-1)) // fails only for a flag that is not there
@@ -73,6 +77,7 @@ func newUltrathinkCmd(a *App) *cobra.Command {
 	cmd.MarkFlagsMutuallyExclusive("out", "dry-run")
 	cmd.MarkFlagsMutuallyExclusive("out", "show-prompt")
 	cmd.MarkFlagsMutuallyExclusive("apply", "show-prompt")
+	cmd.MarkFlagsMutuallyExclusive("draft-value", "show-prompt")
 	return cmd
 }
 
@@ -101,13 +106,23 @@ func (a *App) ultrathink(cmd *cobra.Command, o ultrathinkOptions) error {
 			return err
 		}
 	}
+	if o.draft {
+		if err := a.checkDraft(); err != nil {
+			return err
+		}
+	}
 	s, err := a.openSession(o)
 	if err != nil {
 		return err
 	}
 	var picked []int
-	if !o.apply || !o.noTask || s.Open() != nil || len(s.Turns) == 0 {
+	if !o.apply && !o.draft || !o.noTask || s.Open() != nil || len(s.Turns) == 0 {
 		if picked, err = a.reason(cmd.Context(), o, s); err != nil {
+			return err
+		}
+	}
+	if o.draft {
+		if err := a.draftValue(cmd, o, s); err != nil {
 			return err
 		}
 	}
