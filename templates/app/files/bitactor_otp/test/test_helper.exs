@@ -1,2 +1,9 @@
 # :load and :integration have their own folders, :slow runs with `mix test --include slow`.
+
+# Where no data folder is configured the application makes one of this VM's own.
+ExUnit.after_suite(fn _ ->
+  _ = Application.stop(:bitactor)
+  File.rm_rf!(Path.join(System.tmp_dir!(), "bitactor-#{System.pid()}"))
+end)
+
 ExUnit.start(exclude: [:load, :integration, :slow], capture_log: true)
