@@ -18,6 +18,8 @@ defmodule BitActor.Cluster do
 
   @interval_ms 1_000
   @dns_timeout_ms 2_000
+  # Every node is connected to every other: more are a fault of the name server.
+  @addresses_max 200
 
   @doc """
   Starts the process. Options stand in for the application's settings: `:voters`, `:peers`,
@@ -135,8 +137,11 @@ defmodule BitActor.Cluster do
 
   defp resolved(name, resolve) do
     [base | _] = String.split(Atom.to_string(node()), "@")
-    # Atoms are made of addresses only, from the resolver that the operator named.
-    for address <- resolve.(name), do: String.to_atom("#{base}@#{:inet.ntoa(address)}")
+
+    # A node name is an atom, and is made once per address: no more than the network of the
+    # pods has. An answer is cut where it names more than a cluster has.
+    for address <- Enum.take(resolve.(name), @addresses_max),
+        do: String.to_atom("#{base}@#{:inet.ntoa(address)}")
   end
 
   defp resolve(name) do

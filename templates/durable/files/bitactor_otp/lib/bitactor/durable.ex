@@ -37,6 +37,31 @@ defmodule BitActor.Durable do
          do: sync_folder(Path.dirname(path))
   end
 
+  @doc """
+  Reads a term that was written to a file by `:erlang.term_to_binary/1`.
+
+  Records may hold atoms that no code names, as a node that owned a claim, and what was
+  acknowledged has to be read after a restart, when those atoms are not made yet. They are
+  made, but only while fewer than `atoms_max` atoms are in use, half of what the VM
+  can have where none is given: files can't fill the atom table, whatever is in them.
+  """
+  @spec decode(binary, non_neg_integer) :: {:ok, term} | {:error, :unreadable | :too_many_atoms}
+  def decode(binary, atoms_max \\ div(:erlang.system_info(:atom_limit), 2)) do
+    with :error <- known(binary) do
+      if :erlang.system_info(:atom_count) < atoms_max,
+        do: {:ok, :erlang.binary_to_term(binary)},
+        else: {:error, :too_many_atoms}
+    end
+  rescue
+    ArgumentError -> {:error, :unreadable}
+  end
+
+  defp known(binary) do
+    {:ok, :erlang.binary_to_term(binary, [:safe])}
+  rescue
+    ArgumentError -> :error
+  end
+
   @doc "Makes the names in a folder durable: what was created, renamed or removed there."
   @spec sync_folder(Path.t()) :: :ok | {:error, File.posix()}
   def sync_folder(path) do

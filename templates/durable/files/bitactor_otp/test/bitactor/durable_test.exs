@@ -21,6 +21,21 @@ defmodule BitActor.DurableTest do
     assert File.ls!(folder) == ["file"]
   end
 
+  test "a term is read with atoms that are new, until too many are in use" do
+    # As term_to_binary writes an atom: the test must not make it by naming it.
+    unknown = fn -> "unknown_#{System.unique_integer([:positive])}" end
+    written = fn name -> <<131, 119, byte_size(name), name::binary>> end
+    name = unknown.()
+    assert {:error, :too_many_atoms} = Durable.decode(written.(name), 0)
+    assert_raise ArgumentError, fn -> String.to_existing_atom(name) end
+    assert {:ok, atom} = Durable.decode(written.(name))
+    assert Atom.to_string(atom) == name
+    # What is known is read however many there are.
+    assert {:ok, ^atom} = Durable.decode(written.(name), 0)
+    assert {:error, :unreadable} = Durable.decode("nonsense")
+    assert {:error, :unreadable} = Durable.decode(<<131, 104, 2>>)
+  end
+
   test "a folder that does not exist is an error, not an exception", %{folder: folder} do
     assert {:error, :enoent} = Durable.replace(Path.join(folder, "none/file"), "x")
     assert {:error, :enoent} = Durable.sync_folder(Path.join(folder, "none"))

@@ -140,6 +140,7 @@ defmodule BitActor.Environment do
   end
 
   defp parse({:one_of, words}, text) do
+    # One of the words of this file.
     if text in words,
       do: {:ok, String.to_atom(text)},
       else: {:error, "must be one of #{Enum.join(words, ", ")}"}
@@ -160,6 +161,7 @@ defmodule BitActor.Environment do
     end
   end
 
+  # Node names are atoms and these are new. They come from the operator, once, at the start.
   defp parse(:node, text) do
     if text =~ ~r/\A[A-Za-z0-9_][A-Za-z0-9_-]*@[A-Za-z0-9.-]+\z/ and byte_size(text) <= 255,
       do: {:ok, String.to_atom(text)},

@@ -70,8 +70,8 @@ defmodule BitActor.Consensus.Local do
     folder = Keyword.get_lazy(options, :folder, fn -> Durable.folder("consensus") end)
 
     with {:ok, index, machine} <- load(Path.join(folder, "snapshot")),
-         {:ok, log, records} <- Durable.Log.open(Path.join(folder, "log")) do
-      {index, machine} = Enum.reduce(records, {index, machine}, &replay/2)
+         {:ok, log, records} <- Durable.Log.open(Path.join(folder, "log")),
+         {:ok, index, machine} <- replay(records, index, machine) do
       {:ok, %{folder: folder, log: log, index: index, machine: machine, waiting: []}}
     else
       # An operator has to decide: restore a backup, or give up what was written.
@@ -144,7 +144,7 @@ defmodule BitActor.Consensus.Local do
     case File.read(path) do
       {:ok, <<crc::32, content::binary>>} ->
         with true <- :erlang.crc32(content) == crc,
-             {index, dump} <- :erlang.binary_to_term(content),
+             {:ok, {index, dump}} <- Durable.decode(content),
              {:ok, machine} <- Machine.load(dump) do
           {:ok, index, machine}
         else
@@ -163,14 +163,19 @@ defmodule BitActor.Consensus.Local do
   end
 
   # Records that the snapshot has are there where the crash came before the log was emptied.
-  defp replay(record, {index, machine}) do
-    case :erlang.binary_to_term(record) do
-      {next, envelope} when next == index + 1 ->
-        {machine, _reply, _effects} = Machine.apply(next, envelope, machine)
-        {next, machine}
+  defp replay(records, index, machine) do
+    Enum.reduce_while(records, {:ok, index, machine}, fn record, {:ok, index, machine} ->
+      case Durable.decode(record) do
+        {:ok, {next, envelope}} when next == index + 1 ->
+          {machine, _reply, _effects} = Machine.apply(next, envelope, machine)
+          {:cont, {:ok, next, machine}}
 
-      {old, _envelope} when old <= index ->
-        {index, machine}
-    end
+        {:ok, {old, _envelope}} when old <= index ->
+          {:cont, {:ok, index, machine}}
+
+        {:error, reason} ->
+          {:halt, {:error, reason}}
+      end
+    end)
   end
 end

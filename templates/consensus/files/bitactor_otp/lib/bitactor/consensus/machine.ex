@@ -117,20 +117,17 @@ defmodule BitActor.Consensus.Machine do
   @doc "Reads `dump/1`'s binary, of this version or of version 1."
   @spec load(binary) :: {:ok, state} | {:error, :unreadable}
   def load(binary) do
-    # Not :safe: this node wrote it, and its values may hold atoms not made yet.
-    case :erlang.binary_to_term(binary) do
-      %{version: 2} = state ->
+    case BitActor.Durable.decode(binary) do
+      {:ok, %{version: 2} = state} ->
         {:ok, state}
 
       # Version 1 kept no replies and no claims.
-      %{version: 1, data: data, applied: applied} ->
+      {:ok, %{version: 1, data: data, applied: applied}} ->
         {:ok, %{new() | data: data, applied: applied}}
 
       _ ->
         {:error, :unreadable}
     end
-  rescue
-    ArgumentError -> {:error, :unreadable}
   end
 
   defp counted({state, reply}) do

@@ -73,7 +73,7 @@ defmodule BitActor.Consensus.MachineTest do
 
     assert {:ok, state} = Machine.load(snapshot)
     assert Machine.query({:get, "b"}, state) == {:value, 7}
-    {state, :ok, []} = Machine.apply(4, :erlang.binary_to_term(log), state)
+    {state, :ok, []} = Machine.apply(4, :erlang.binary_to_term(log, [:safe]), state)
     assert Machine.query({:get, "a"}, state) == {:value, "old"}
     assert {:ok, ^state} = Machine.load(Machine.dump(state))
     assert {:error, :unreadable} = Machine.load("nonsense")

@@ -207,7 +207,7 @@ defmodule BitActor.Recovery.Partition do
     end
   end
 
-  defp opened(<<0, plain::binary>>, _state), do: {:ok, :erlang.binary_to_term(plain)}
+  defp opened(<<0, plain::binary>>, _state), do: Durable.decode(plain)
 
   defp opened(<<1, sealed::binary>>, state) do
     case Application.get_env(:bitactor, :cipher) do
@@ -215,8 +215,7 @@ defmodule BitActor.Recovery.Partition do
         {:error, :encrypted}
 
       cipher ->
-        with {:ok, plain} <- cipher.open(sealed, state.context),
-             do: {:ok, :erlang.binary_to_term(plain)}
+        with {:ok, plain} <- cipher.open(sealed, state.context), do: Durable.decode(plain)
     end
   end
 
