@@ -6,4 +6,9 @@ ExUnit.after_suite(fn _ ->
   File.rm_rf!(Path.join(System.tmp_dir!(), "bitactor-#{System.pid()}"))
 end)
 
-ExUnit.start(exclude: [:load, :integration, :slow], capture_log: true)
+# A message that must come may take its time where other work has the cores.
+ExUnit.start(
+  exclude: [:load, :integration, :slow],
+  capture_log: true,
+  assert_receive_timeout: 5_000
+)
