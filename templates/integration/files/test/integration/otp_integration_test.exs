@@ -14,9 +14,9 @@ defmodule BitActor.OtpIntegrationTest do
     @moduletag skip: "the application ra is not on the code path"
   end
 
-  setup do
+  setup context do
     assert Consensus.ra?(), "BITACTOR_REQUIRE_RA is set, and the application ra is not there"
-    plan = plan()
+    plan = %{plan() | flags: Map.get(context, :flags, [])}
     nodes = start_all(plan, [1, 2, 3])
     leader = await("a leader", 10_000, fn -> leader_of(nodes) end)
     %{plan: plan, nodes: nodes, leader: leader, others: List.delete(nodes, leader)}
@@ -82,6 +82,19 @@ defmodule BitActor.OtpIntegrationTest do
     assert {:ok, {:value, 2}} = read(leader, "after")
     assert {:ok, {:error, {:conflict, {:value, 2}}}} = cas(leader, "after", :absent, 3)
     assert await("one leader", 5_000, fn -> status(leader).role == :follower end)
+  end
+
+  # As it is for a leader that froze before the detector had its third heartbeat.
+  @tag flags: ~w(-aten detection_threshold 2.0)
+  test "a frozen leader that ra's failure detector never suspects is replaced, too", context do
+    %{leader: leader, others: [survivor, third]} = context
+    started = now()
+    freeze(leader)
+    _ = await("a new leader", 10_000, fn -> other_leader([survivor, third], leader) end)
+    took = now() - started
+    report("leader frozen, unsuspected", new_leader_ms: took)
+    assert took <= 5_000
+    assert {:ok, :ok} = put(survivor, "after", 2)
   end
 
   test "the side without a majority cannot write, can read, and catches up", context do

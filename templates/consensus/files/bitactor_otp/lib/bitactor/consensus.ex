@@ -176,17 +176,19 @@ defmodule BitActor.Consensus do
   before the stop of a node; raises after `timeout_ms`.
 
   It can when the other voters that answer are a majority by themselves, agree on the
-  leader, and have applied what this node knows to be committed. A single voter always can: there is
-  nobody to keep a majority for.
+  leader, and have applied what this node knew to be committed when it was asked. A single voter
+  always can: there is nobody to keep a majority for.
   """
   @spec await_safe_to_stop(pos_integer) :: :ok
   def await_safe_to_stop(timeout_ms) do
-    poll(System.monotonic_time(:millisecond) + timeout_ms, timeout_ms)
+    # Asked for once: against a position that moves with each write the others, whose figures
+    # are as old as its own, may stay behind for ever.
+    poll(status().commit_index, System.monotonic_time(:millisecond) + timeout_ms, timeout_ms)
   end
 
-  defp poll(deadline, timeout_ms) do
+  defp poll(position, deadline, timeout_ms) do
     cond do
-      safe_to_stop?() ->
+      safe_to_stop?(position) ->
         :ok
 
       System.monotonic_time(:millisecond) >= deadline ->
@@ -195,12 +197,12 @@ defmodule BitActor.Consensus do
       true ->
         receive do
         after
-          250 -> poll(deadline, timeout_ms)
+          250 -> poll(position, deadline, timeout_ms)
         end
     end
   end
 
-  defp safe_to_stop? do
+  defp safe_to_stop?(position) do
     own = status()
     others = own.voters -- [node()]
     majority = div(length(own.voters), 2) + 1
@@ -209,7 +211,7 @@ defmodule BitActor.Consensus do
       true
     else
       answers = :erpc.multicall(others, __MODULE__, :status, [], 1_000)
-      caught_up = for {:ok, s} <- answers, s.applied_index >= own.commit_index, do: s.leader
+      caught_up = for {:ok, s} <- answers, s.applied_index >= position, do: s.leader
       length(caught_up) >= majority and nil not in caught_up and length(Enum.uniq(caught_up)) == 1
     end
   end

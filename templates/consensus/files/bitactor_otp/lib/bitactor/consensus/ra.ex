@@ -21,6 +21,10 @@ defmodule BitActor.Consensus.Ra do
   @cluster :bitactor_consensus
   # How long to wait before asking the next voter, while nobody leads.
   @retry_ms 50
+  # How often a follower asks whether its leader is alive, at the shortest and plus as much at
+  # random, and how long the leader may keep silent.
+  @probe_ms 250
+  @silent_ms 2_500
 
   @impl Log
   def start_link(options), do: GenServer.start_link(__MODULE__, options, name: __MODULE__)
@@ -124,7 +128,7 @@ defmodule BitActor.Consensus.Ra do
 
     with :ok <- start_system(),
          :ok <- start_server(voters) do
-      {:ok, %{watch: Process.monitor(:ra_sup)}}
+      {:ok, probe_later(%{watch: Process.monitor(:ra_sup), probe: nil})}
     else
       {:error, reason} -> {:stop, {:consensus_ra, reason}}
     end
@@ -136,12 +140,50 @@ defmodule BitActor.Consensus.Ra do
     {:stop, {:ra_stopped, reason}, state}
   end
 
+  # ra's failure detector (aten) learns from heartbeats and never suspects a node of which it
+  # had fewer than three: a leader that freezes right after it was connected would be followed until
+  # the link times out, a minute later. So followers ask it, too.
+  def handle_info(:probe, state) do
+    case followed() do
+      nil -> {:noreply, probe_later(state)}
+      leader -> {:noreply, %{state | probe: spawn_monitor(fn -> exit(ask(leader)) end)}}
+    end
+  end
+
+  def handle_info({:DOWN, monitor, :process, pid, answer}, %{probe: {pid, monitor}} = state) do
+    with {:silent, leader} <- answer do
+      if followed() == leader, do: ra().trigger_election(id(node()))
+    end
+
+    {:noreply, probe_later(%{state | probe: nil})}
+  end
+
   def handle_info(_message, state), do: {:noreply, state}
 
   @impl GenServer
   def terminate(_reason, _state) do
     _ = ra().stop_server(@system, id(node()))
     :ok
+  end
+
+  defp probe_later(state) do
+    Process.send_after(self(), :probe, @probe_ms + :rand.uniform(@probe_ms))
+    state
+  end
+
+  # A lost link needs no question: ra is told of it.
+  defp ask(leader) do
+    :erpc.call(leader, :erlang, :node, [], @silent_ms)
+    :answered
+  catch
+    :error, {:erpc, :timeout} -> {:silent, leader}
+    _, _ -> :answered
+  end
+
+  # The other node that this follower follows, or nil.
+  defp followed do
+    leader = known_leader()
+    if role() == :follower and leader != node(), do: leader
   end
 
   defp start_system do
