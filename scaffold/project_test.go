@@ -362,7 +362,7 @@ func TestApplyKeepsEveryEdit(t *testing.T) {
 			r.Fatalf("a second time: %v, %v", again.Files, again.Err())
 		}
 	})
-	if landed < 10 || refused < 10 {
+	if draws := landed + refused; 10*landed < draws || 10*refused < draws {
 		t.Errorf("%d landed, %d did not: the test draws too few of one kind", landed, refused)
 	}
 }
