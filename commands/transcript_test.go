@@ -25,6 +25,7 @@ var transcripts = []struct {
 	{project: "validate"},
 	{project: "../recordings/implement-refused/project", recording: "implement-refused"},
 	{project: "../recordings/implement-lands/project", recording: "implement-lands"},
+	{project: "scaffold"},
 	{project: "fix"},
 	{project: "custom"},
 }
