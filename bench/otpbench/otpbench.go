@@ -144,12 +144,13 @@ func (r *run) testProject(ctx context.Context) (err error) {
 }
 
 // killLeaders runs the integration tests, which say how long three nodes were
-// without a leader. They skip themselves where ra is missing.
+// without a leader and what of their writes was lost. They skip themselves where ra is
+// missing.
 func (r *run) killLeaders(ctx context.Context) (err error) {
 	if r.Quick || !slices.Contains(r.blocks, "integration") {
 		return nil
 	}
-	_, r.nodes, err = r.mix(ctx, nil, "test", "--only", "integration")
+	_, r.nodes, err = r.mix(ctx, []string{"BITACTOR_CRASH_ROUNDS=" + strconv.Itoa(crashRounds)}, "test", "--only", "integration")
 	return err
 }
 

@@ -31,19 +31,24 @@ func TestClaims(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := &run{compile: 10*time.Second - 1, suite: 3 * time.Minute, blocks: []string{"app"}, nodes: "x\nintegration: leader killed: [new_leader_ms: 1000, next_write_ms: 3]\n" +
-		"integration: leader frozen: [new_leader_ms: 5001, next_write_ms: 3]\nintegration: leader left: [stop_ms: 1]\n"}
+		"integration: leader frozen: [new_leader_ms: 5001, next_write_ms: 3]\nintegration: leader left: [stop_ms: 1]\n" +
+		"integration: leader frozen, unsuspected: [new_leader_ms: 5000]\nintegration: rolling restart: [writes: 9, failed: 1]\nintegration: all killed: [rounds: 50, acknowledged: 7]\n"}
 	report := r.lay(m, bench.Noise{})
 	want := map[string]bool{
-		"compiles without a warning":             true,
-		"the project's tests":                    false,
-		"native actors, batches of 4,096":        true,
-		"stored actors, batches of 1,000":        false,
-		"a call against one to a bare GenServer": true,
-		"p99.9 of a call":                        true,
-		"a signal in a batch through the NIF":    false,
-		"a scrape of /metrics":                   true,
-		"a new leader, the old one killed":       true,
-		"a new leader, the old one frozen":       false,
+		"compiles without a warning":                                    true,
+		"the project's tests":                                           false,
+		"native actors, batches of 4,096":                               true,
+		"stored actors, batches of 1,000":                               false,
+		"a call against one to a bare GenServer":                        true,
+		"p99.9 of a call":                                               true,
+		"a signal in a batch through the NIF":                           false,
+		"a scrape of /metrics":                                          true,
+		"a new leader, the old one killed":                              true,
+		"a new leader, the old one frozen":                              false,
+		"a new leader, the old one frozen before ra's detector knew it": true,
+		"a rolling restart of three voters under writes":                false,
+		"acknowledged writes lost when all three nodes are killed (kill -9) under writes": true,
+		"a crash storm of one actor in a thousand":                                        true,
 	}
 	for _, c := range report.Claims {
 		holds, known := want[c.Figure]

@@ -153,6 +153,7 @@ defmodule BitActor.OtpIntegrationTest do
   end
 
   # BITACTOR_CRASH_ROUNDS: more of them where there is time.
+  @tag timeout: :infinity
   test "kill -9 of all three at any moment loses no acknowledged write", context do
     rounds = String.to_integer(System.get_env("BITACTOR_CRASH_ROUNDS", "3"))
 
