@@ -41,6 +41,8 @@ defmodule BitActor.ThreeNodes do
       on_exit(fn ->
         thaw(node)
         signal(node.os_pid, "KILL")
+        # Its folder goes next: it must not write any more.
+        await("its end", 5_000, fn -> not there?(node.os_pid) end)
       end)
     end)
 
@@ -177,6 +179,10 @@ defmodule BitActor.ThreeNodes do
   defp signal(os_pid, name) do
     _ = System.cmd("kill", ["-#{name}", os_pid], stderr_to_stdout: true)
     :ok
+  end
+
+  defp there?(os_pid) do
+    match?({_, 0}, System.cmd("kill", ["-0", os_pid], stderr_to_stdout: true))
   end
 
   defp free_port do
