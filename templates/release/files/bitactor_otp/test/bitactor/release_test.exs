@@ -106,6 +106,67 @@ defmodule BitActor.ReleaseTest do
     assert listing(Path.join(folder, "rel")) == before
   end
 
+  if Code.ensure_loaded?(BitActor.Server) and Code.ensure_loaded?(BitActor.Recovery) do
+    test "SIGTERM under load ends with 0, and what was acknowledged is there at the next start",
+         %{bin: bin, env: env} do
+      env = Map.put(env, "BITACTOR_WORKER_DURABILITY", "disk")
+      node = start(bin, env)
+      files = for n <- 1..4, do: {n, Path.join(env["BITACTOR_DATA_DIR"], "acknowledged-#{n}")}
+      assert {_, 0} = run(bin, env, ["rpc", load(files)])
+      await_lines(files, 50, deadline(20_000))
+      stop(node)
+
+      again = start(bin, env)
+
+      for {n, file} <- files do
+        acknowledged = file |> File.read!() |> String.split("\n", trim: true) |> List.last()
+        ask = "{:ok, _} = Application.ensure_all_started(:bitactor); IO.inspect(#{dispatch(n)})"
+        assert {answer, 0} = run(bin, env, ["rpc", ask])
+        assert [_, count] = Regex.run(~r/\A\{:ok, (\d+)\}\n\z/, answer)
+        # One signal of each caller may have been applied without an answer.
+        assert (String.to_integer(count) - String.to_integer(acknowledged)) in 1..2
+      end
+
+      stop(again)
+    end
+
+    # Callers that note each answer once they have it, for as long as there are any.
+    defp load(files) do
+      for {n, file} <- files do
+        """
+        spawn(fn ->
+          {:ok, file} = :file.open("#{file}", [:append, :raw])
+          Enum.each(Stream.cycle([1]), fn _ ->
+            with {:ok, count} <- #{dispatch(n)}, do: :ok = :file.write(file, "\#{count}\\n")
+          end)
+        end)
+        """
+      end
+      |> Enum.join()
+    end
+
+    defp dispatch(n) do
+      ~s|BitActor.Server.dispatch("load-#{n}", %BitActor.Signal{kind: 64, payload: "x"})|
+    end
+
+    defp await_lines(files, count, deadline) do
+      few = Enum.reject(files, fn {_, file} -> lines(file) >= count end)
+
+      cond do
+        few == [] -> :ok
+        System.monotonic_time(:millisecond) > deadline -> flunk("little load: #{inspect(few)}")
+        true -> await_lines(files, count, deadline)
+      end
+    end
+
+    defp lines(file) do
+      case File.read(file) do
+        {:ok, text} -> length(String.split(text, "\n")) - 1
+        {:error, :enoent} -> 0
+      end
+    end
+  end
+
   # What env.sh looks at, in the order of its checks, then what the VM does.
   @refused [
     {"BITACTOR_COOKIE", nil},
