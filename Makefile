@@ -100,8 +100,8 @@ bench-engine: build ## what the strategy makes of a weak model, and the engine's
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md engine
 bench-repomap: build ## the map of 50,000 files: the first time, after one edit, its memory
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md repomap
-bench-otp: build ## the generated OTP system: calls, batches, memory, NIF against C, lost leaders
-	@ERL_LIBS=$${ERL_LIBS:-$$(tools/ra.sh)} go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md otp
+bench-otp: build ## the generated OTP system: calls, batches, memory, NIF against C, lost leaders, 10 minutes under faults
+	@ERL_LIBS=$${ERL_LIBS:-$$(tools/ra.sh)} BITACTOR_AVAILABILITY_SECONDS=$${BITACTOR_AVAILABILITY_SECONDS:-600} go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md otp
 
 .PHONY: bench-slowdown
 bench-slowdown: build ## what cf benchmark says of a command that was slowed down a little

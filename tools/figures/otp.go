@@ -9,7 +9,7 @@ import (
 
 // measureOTP has cf measure the system that cf scaffold makes, which takes some
 // minutes: it compiles and tests the project and puts it under load. With ra on
-// ERL_LIBS it kills and freezes leaders too.
+// ERL_LIBS it kills and freezes leaders too, for BITACTOR_AVAILABILITY_SECONDS under load.
 func measureOTP(cf string) ([]figure, error) {
 	folder, err := os.MkdirTemp("", "figures-otp-")
 	if err != nil {

@@ -1,4 +1,5 @@
-# :load and :integration have their own folders, :slow runs with `mix test --include slow`.
+# :load, :integration and :availability have their own folders, :slow runs with
+# `mix test --include slow`.
 
 # Where no data folder is configured the application makes one of this VM's own.
 ExUnit.after_suite(fn _ ->
@@ -8,7 +9,7 @@ end)
 
 # A message that must come may take its time where other work has the cores.
 ExUnit.start(
-  exclude: [:load, :integration, :slow],
+  exclude: [:load, :integration, :availability, :slow],
   capture_log: true,
   assert_receive_timeout: 5_000
 )

@@ -140,9 +140,9 @@ defmodule BitActor.Consensus.Ra do
     {:stop, {:ra_stopped, reason}, state}
   end
 
-  # ra's failure detector (aten) learns from heartbeats and never suspects a node of which it
-  # had fewer than three: a leader that freezes right after it was connected would be followed until
-  # the link times out, a minute later. So followers ask it, too.
+  # ra's failure detector (aten) learns from heartbeats, and does not report a node that fell
+  # silent before it had a picture of it, in about the first second of a link: such a leader would
+  # be followed until the link times out. So followers ask it, too.
   def handle_info(:probe, state) do
     case followed() do
       nil -> {:noreply, probe_later(state)}
