@@ -88,6 +88,18 @@ defmodule BitActor.WorkerTest do
     end
   end
 
+  test "the store in memory gives back what it took, in order, but for what a snapshot holds",
+       %{key: key} do
+    store = Worker.Store.Tables
+    batch = for n <- 1..3, do: {:item, n}
+    :ok = store.append(key, 1, batch)
+    :ok = store.append(key, 4, [{:item, 4}])
+    assert store.load(key) == {:ok, nil, [{1, batch}, {4, [{:item, 4}]}]}
+    :ok = store.snapshot(key, 4, "bytes")
+    :ok = store.append(key, 5, [{:item, 5}])
+    assert store.load(key) == {:ok, {4, "bytes"}, [{5, [{:item, 5}]}]}
+  end
+
   test "a worker is one process a key, whoever starts it", %{key: key} do
     assert {:ok, pid} = Workers.ensure(key)
 
