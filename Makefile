@@ -100,8 +100,8 @@ bench-engine: build ## what the strategy makes of a weak model, and the engine's
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md engine
 bench-repomap: build ## the map of 50,000 files: the first time, after one edit, its memory
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md repomap
-bench-otp: build ## the generated OTP system: calls, batches, memory, NIF against C, lost leaders, 10 minutes under faults
-	@ERL_LIBS=$${ERL_LIBS:-$$(tools/ra.sh)} BITACTOR_AVAILABILITY_SECONDS=$${BITACTOR_AVAILABILITY_SECONDS:-600} go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md otp
+bench-otp: build ## the generated OTP system: calls, batches, memory, NIF against C, lost leaders
+	@ERL_LIBS=$${ERL_LIBS:-$$(tools/ra.sh)} go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md otp
 
 .PHONY: bench-slowdown
 bench-slowdown: build ## what cf benchmark says of a command that was slowed down a little
@@ -111,7 +111,11 @@ bench-slowdown: build ## what cf benchmark says of a command that was slowed dow
 bench-validate-large: build ## cf validate of code bases of others, cold and warm (gets them, some 200 MB)
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md validate-large
 
-.PHONY: bench-precision bench-recall
+.PHONY: bench-availability bench-precision bench-recall bench-mends
+bench-availability: build ## requests to three nodes of the generated system for 10 minutes, while parts of it are killed and frozen
+	@ERL_LIBS=$${ERL_LIBS:-$$(tools/ra.sh)} go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md availability
+bench-mends: build ## what cf clean lands in modules of others, built and tested without cf (gets them)
+	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md mends
 bench-recall: build ## faults planted in code bases of others that cf clean finds
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md recall
 bench-precision: build ## findings on code bases of others that readers call right (gets them, some 200 MB)

@@ -28,21 +28,6 @@ var ofNodes = []struct {
 	{lazyregexp.New(`integration: all killed: \[rounds: (\d+), acknowledged: (\d+)`), "acknowledged writes lost when all three nodes are killed (kill -9) under writes", "0 in 50 rounds", func(n []int) (string, bool) {
 		return fmt.Sprintf("0 of %d in %d rounds", n[1], n[0]), n[0] >= crashRounds
 	}},
-	{lazyregexp.New(`integration: availability: \[requests: (\d+), right: (\d+), faults: (\d+), seconds: (\d+)\].*, p50 (\d+) ms, p99 (\d+) ms, largest (\d+) ms`), "requests answered rightly within 10 s while workers, supervisors and leaders are killed and leaders frozen for 5 s", "at least 99.99 % in 10 minutes", func(n []int) (string, bool) {
-		measured := fmt.Sprintf("%.3f %% of %d in %d s with %d faults; p50 %d ms, p99 %d ms, largest %d ms", floor(n[1], n[0]), n[0], n[3], n[2], n[4], n[5], n[6])
-		return measured, n[3] >= availabilitySeconds && n[1]*10_000 >= n[0]*9_999
-	}},
-}
-
-// availabilitySeconds is how long the goal wants the system to answer under faults.
-const availabilitySeconds = 600
-
-// floor is a share in percent, never rounded up.
-func floor(part, whole int) float64 {
-	if whole == 0 {
-		return 0
-	}
-	return float64(part*100_000/whole) / 1000
 }
 
 func within(ms int) func([]int) (string, bool) {

@@ -32,8 +32,7 @@ func TestClaims(t *testing.T) {
 	}
 	r := &run{compile: 10*time.Second - 1, suite: 3 * time.Minute, blocks: []string{"app"}, nodes: "x\nintegration: leader killed: [new_leader_ms: 1000, next_write_ms: 3]\n" +
 		"integration: leader frozen: [new_leader_ms: 5001, next_write_ms: 3]\nintegration: leader left: [stop_ms: 1]\n" +
-		"integration: leader frozen, unsuspected: [new_leader_ms: 5000]\nintegration: rolling restart: [writes: 9, failed: 1]\nintegration: all killed: [rounds: 50, acknowledged: 7]\n" +
-		"integration: availability: [requests: 30000, right: 29998, faults: 40, seconds: 600], 99.993 %, p50 1 ms, p99 20 ms, largest 3000 ms\n"}
+		"integration: leader frozen, unsuspected: [new_leader_ms: 5000]\nintegration: rolling restart: [writes: 9, failed: 1]\nintegration: all killed: [rounds: 50, acknowledged: 7]\n"}
 	report := r.lay(m, bench.Noise{})
 	want := map[string]bool{
 		"compiles without a warning":                                    true,
@@ -48,9 +47,8 @@ func TestClaims(t *testing.T) {
 		"a new leader, the old one frozen":                              false,
 		"a new leader, the old one frozen before ra's detector knew it": true,
 		"a rolling restart of three voters under writes":                false,
-		"acknowledged writes lost when all three nodes are killed (kill -9) under writes":                                    true,
-		"requests answered rightly within 10 s while workers, supervisors and leaders are killed and leaders frozen for 5 s": true,
-		"a crash storm of one actor in a thousand":                                                                           true,
+		"acknowledged writes lost when all three nodes are killed (kill -9) under writes": true,
+		"a crash storm of one actor in a thousand":                                        true,
 	}
 	for _, c := range report.Claims {
 		holds, known := want[c.Figure]
@@ -123,8 +121,8 @@ func TestRunAgainstAStandIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "test  compile --warnings-as-errors\ntest  test --include slow\ntest  test --only integration\ntest  test --only availability\ntest 31 test --only load\n"
-	if got := string(text); got != want && got != strings.Replace(want, "test  test --only integration\ntest  test --only availability\n", "", 1) {
+	want := "test  compile --warnings-as-errors\ntest  test --include slow\ntest  test --only integration\ntest 31 test --only load\n"
+	if got := string(text); got != want && got != strings.Replace(want, "test  test --only integration\n", "", 1) {
 		t.Errorf("mix was run as\n%s", got)
 	}
 	if _, err := Run(context.Background(), Options{Environ: append(env, "FAIL=load"), Quick: true}); err == nil || !strings.Contains(err.Error(), "broken") {

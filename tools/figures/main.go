@@ -43,7 +43,11 @@ var suites = map[string]suite{
 	"otp":       measureOTP,
 	"precision": measurePrecision,
 	"recall":    measureRecall,
-	"slowdown":  measureSlowdown,
+	"mends":     measureMends,
+
+	"availability": measureAvailability,
+
+	"slowdown": measureSlowdown,
 
 	"validate-large": measureValidateLarge,
 }
