@@ -27,27 +27,21 @@ type cFile struct {
 
 func readC(ctx context.Context, f *file) (*cFile, error) {
 	c := &cFile{file: f}
-	matches, err := syntax.Query(ctx, f.tree.Language(), f.text, cQuery)
-	if err != nil {
-		return nil, err
-	}
-	for _, m := range matches {
-		for _, capture := range m {
-			switch capture.Name {
-			case "include":
-				c.includes = append(c.includes, capture.Range)
-			case "conditional":
-				c.conditional = true
-			case "main":
-				c.main = capture.Range
-			case "body":
-				c.body = capture.Range
-			case "statement":
-				c.statements = append(c.statements, capture.Range)
-			}
+	err := captures(ctx, f, cQuery, func(name string, at syntax.Range) {
+		switch name {
+		case "include":
+			c.includes = append(c.includes, at)
+		case "conditional":
+			c.conditional = true
+		case "main":
+			c.main = at
+		case "body":
+			c.body = at
+		case "statement":
+			c.statements = append(c.statements, at)
 		}
-	}
-	return c, nil
+	})
+	return c, err
 }
 
 var (
@@ -64,11 +58,7 @@ var (
 // uniteC puts the definitions of extra before the main of into, and what its main
 // calls before the end of that one.
 func uniteC(ctx context.Context, into, extra *file, m *Merged) ([]byte, error) {
-	to, err := readC(ctx, into)
-	if err != nil {
-		return nil, err
-	}
-	from, err := readC(ctx, extra)
+	to, from, err := both(ctx, into, extra, readC)
 	if err != nil {
 		return nil, err
 	}

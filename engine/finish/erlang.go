@@ -107,11 +107,7 @@ func (e *erlangFile) all(tokens []syntax.Token) {
 // uniteErlang puts the functions of extra behind those of into: includes, imports and
 // exports above, the cases of a suite into its list.
 func uniteErlang(ctx context.Context, into, extra *file, m *Merged) ([]byte, error) {
-	to, err := readErlang(ctx, into)
-	if err != nil {
-		return nil, err
-	}
-	from, err := readErlang(ctx, extra)
+	to, from, err := both(ctx, into, extra, readErlang)
 	if err != nil {
 		return nil, err
 	}

@@ -71,11 +71,7 @@ func readGoHead(ctx context.Context, f *file) (goHead, error) {
 // uniteGo puts the declarations of extra behind those of into. In one package two
 // names can't collide, so nothing is renamed.
 func uniteGo(ctx context.Context, into, extra *file, m *Merged) ([]byte, error) {
-	to, err := readGoHead(ctx, into)
-	if err != nil {
-		return nil, err
-	}
-	from, err := readGoHead(ctx, extra)
+	to, from, err := both(ctx, into, extra, readGoHead)
 	if err != nil {
 		return nil, err
 	}

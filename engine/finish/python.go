@@ -26,27 +26,21 @@ type pythonHead struct {
 
 func readPythonHead(ctx context.Context, f *file) (pythonHead, error) {
 	var h pythonHead
-	matches, err := syntax.Query(ctx, f.tree.Language(), f.text, pythonQuery)
-	if err != nil {
-		return h, err
-	}
-	for _, m := range matches {
-		for _, c := range m {
-			switch c.Name {
-			case "import":
-				h.imports = append(h.imports, c.Range)
-				h.cut = append(h.cut, c.Range)
-				h.end = max(h.end, c.Range.End)
-			case "docstring":
-				h.cut = append(h.cut, c.Range)
-				h.end = max(h.end, c.Range.End)
-			case "main":
-				h.main = c.Range
-				h.cut = append(h.cut, c.Range)
-			}
+	err := captures(ctx, f, pythonQuery, func(name string, at syntax.Range) {
+		switch name {
+		case "import":
+			h.imports = append(h.imports, at)
+			h.cut = append(h.cut, at)
+			h.end = max(h.end, at.End)
+		case "docstring":
+			h.cut = append(h.cut, at)
+			h.end = max(h.end, at.End)
+		case "main":
+			h.main = at
+			h.cut = append(h.cut, at)
 		}
-	}
-	return h, nil
+	})
+	return h, err
 }
 
 // reaching are definitions that change how every test of a file runs.
@@ -55,11 +49,7 @@ var reaching = lazyregexp.New(`(?m)^(?:pytestmark\b|def (?:setUpModule|tearDownM
 // unitePython puts the definitions of extra behind those of into: imports above,
 // the block of __main__ last.
 func unitePython(ctx context.Context, into, extra *file, m *Merged) ([]byte, error) {
-	to, err := readPythonHead(ctx, into)
-	if err != nil {
-		return nil, err
-	}
-	from, err := readPythonHead(ctx, extra)
+	to, from, err := both(ctx, into, extra, readPythonHead)
 	if err != nil {
 		return nil, err
 	}
