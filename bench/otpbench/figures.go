@@ -61,6 +61,11 @@ type (
 		spread
 		Lines int `json:"lines"`
 	}
+	storm struct {
+		Crashes   int `json:"crashes"`
+		Others    int `json:"others"`
+		Unchanged int `json:"unchanged"`
+	}
 	threeNodes struct {
 		quantiles
 		Calls  int   `json:"calls"`
@@ -76,6 +81,7 @@ const (
 	nativeName = "native actors, batches of 4,096"
 	storedName = "stored actors, batches of 1,000"
 	scrapeName = "a scrape"
+	stormName  = "a crash storm"
 	threeName  = "three nodes"
 )
 

@@ -10,7 +10,7 @@ defmodule BitActor.LoadTest do
   """
   use ExUnit.Case, async: false
 
-  alias BitActor.{Core, Engine, Server, Worker}
+  alias BitActor.{Core, Engine, Server, Worker, Workers}
   alias BitActor.Load.{Bare, Measures}
 
   @moduletag :load
@@ -33,7 +33,7 @@ defmodule BitActor.LoadTest do
     {:ok, figures} = Agent.start_link(fn -> %{} end)
 
     on_exit(fn ->
-      for key <- 1..@actors, do: BitActor.Workers.forget(key)
+      for key <- 1..@actors, do: Workers.forget(key)
     end)
 
     figure(figures, "memory of an actor", %{
@@ -261,6 +261,32 @@ defmodule BitActor.LoadTest do
         long_schedules(if ours?, do: [details | found], else: found)
     after
       0 -> found
+    end
+  end
+
+  test "a crash storm of one actor in a thousand leaves the others alone", %{figures: figures} do
+    others = for n <- 1..999, do: {:storm, n}
+    pids = for key <- others, do: Workers.ensure(key)
+    crashes = Enum.count(1..200, fn _ -> crash({:storm, 0}) end)
+    now = for key <- others, do: Workers.lookup(key)
+    same = Enum.count(Enum.zip(pids, now), fn {pid, now} -> pid == now end)
+    Enum.each([{:storm, 0} | others], &Workers.forget/1)
+    figure(figures, "a crash storm", %{crashes: crashes, others: 999, unchanged: same})
+    assert crashes > 1
+    assert same == 999
+  end
+
+  # Whether it could be killed: one that crashed too often waits.
+  defp crash(key) do
+    case Workers.ensure(key) do
+      {:ok, pid} ->
+        monitor = Process.monitor(pid)
+        Process.exit(pid, :kill)
+        assert_receive {:DOWN, ^monitor, :process, ^pid, _}
+        true
+
+      {:error, _} ->
+        false
     end
   end
 
