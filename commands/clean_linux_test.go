@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,9 +13,6 @@ import (
 // the one whose mend a test refuses land as one change, and one undo takes them back.
 func TestCleanOfManyFiles(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("python3"); err != nil {
-		t.Skip("python3 is not installed")
-	}
 	const files, refused = 40, 17
 	dir, _, env := plantProject(t)
 	err := os.MkdirAll(filepath.Join(dir, ".cf"), 0o700)

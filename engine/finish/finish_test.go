@@ -18,7 +18,8 @@ import (
 	"github.com/bitactor/cf/workspace"
 )
 
-var update = flag.Bool("update", false, "rewrite the goldens")
+// update tells whether goldens are written anew; package checktest has the flag.
+func update() bool { return flag.Lookup("update").Value.String() == "true" }
 
 // planned lays files out and plans the union of all of them.
 func planned(t testing.TB, files map[string]string) *finish.Plan {
@@ -70,7 +71,7 @@ func TestGoldens(t *testing.T) {
 				files[f.Name] = string(f.Data)
 			}
 			got := rendered(planned(t, files))
-			if *update {
+			if update() {
 				archive.Files = append(archive.Files[:at], got...)
 				if err := os.WriteFile(name, txtar.Format(archive), 0o644); err != nil {
 					t.Fatal(err)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/bitactor/cf/check/checktest"
 )
 
 // written is a file of tests: cases by name, each with a number that it prints with
@@ -131,9 +133,7 @@ func TestEveryCaseRunsAfterwards(t *testing.T) {
 	for name, h := range harnesses {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := exec.LookPath(h.program); err != nil && os.Getenv("CF_TEST_REQUIRE") == "" {
-				t.Skipf("%s is not installed", h.program)
-			}
+			checktest.Need(t, h.program, "make test installs it")
 			united := 0
 			for seed := range 3 {
 				files := map[string]string{}

@@ -55,7 +55,7 @@ func (a Asker) Summary(ctx context.Context, task, facts string) (text string, le
 	if err != nil {
 		return "", 0, err
 	}
-	if text, left = keep(reply.Text, facts, a.Refuse); text == "" {
+	if text, left = Keep(reply.Text, facts, a.Refuse); text == "" {
 		return "", left, fault.New(fault.Unusable, CodeInvented, "no sentence of its summary keeps to the facts").On("summarise", a.Model.Name)
 	}
 	return text, left, nil
@@ -77,11 +77,9 @@ var digits = map[string]string{
 	"seven": "7", "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12",
 }
 
-// Keep returns the sentences of a reply whose numbers all stand in facts, and how many
-// were left out.
-func Keep(reply, facts string) (text string, left int) { return keep(reply, facts, nil) }
-
-func keep(reply, facts string, refuse func(string) bool) (text string, left int) {
+// Keep returns the sentences of a reply whose numbers all stand in facts and that refuse,
+// if it is not nil, does not refuse; and how many were left out.
+func Keep(reply, facts string, refuse func(string) bool) (text string, left int) {
 	known := map[[2]string]bool{}
 	for _, m := range number.FindAllStringSubmatch(facts, -1) {
 		c := counted(m)

@@ -33,7 +33,7 @@ func TestKeep(t *testing.T) {
 		{"Version 2.0 is ready.", "", 1},
 		{"", "", 0},
 	} {
-		if text, left := wording.Keep(c.reply, facts); text != c.want || left != c.left {
+		if text, left := wording.Keep(c.reply, facts, nil); text != c.want || left != c.left {
 			t.Errorf("%q: %q, %d left out; want %q, %d", c.reply, text, left, c.want, c.left)
 		}
 	}
@@ -50,7 +50,7 @@ func TestNoNumberIsInvented(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		words := rapid.SliceOf(rapid.SampledFrom([]string{"12", "points", "99", "failed.", "7", "of", "10", "mutants", "1.5", "3,", "It", "passed!", "\n", "4%", "ten", "x86."})).Draw(t, "words")
-		text, _ := wording.Keep(strings.Join(words, " "), facts)
+		text, _ := wording.Keep(strings.Join(words, " "), facts, nil)
 		for _, d := range digits(text) {
 			if !known[d] {
 				t.Fatalf("%q holds %s", text, d)
@@ -63,7 +63,7 @@ func FuzzKeep(f *testing.F) {
 	f.Add("It scores 95 %. Mend the tests.", facts)
 	f.Add("١٢ points", "12 points")
 	f.Fuzz(func(t *testing.T, reply, facts string) {
-		text, left := wording.Keep(reply, facts)
+		text, left := wording.Keep(reply, facts, nil)
 		if len(text) > len(reply) || left < 0 {
 			t.Errorf("%q became %q", reply, text)
 		}
