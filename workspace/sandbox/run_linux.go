@@ -184,9 +184,9 @@ func (b *Box) policy(s scratch, v View, c Command) (policy, error) {
 	for _, dir := range slices.Concat(systemDirs, systemFiles, t.shown) {
 		p.Mounts = append(p.Mounts, mount{Source: dir, Dest: dir})
 	}
-	caches := b.projectDir(v.Root)
-	if err := os.MkdirAll(caches, 0o700); err != nil {
-		return policy{}, fault.New(fault.Failed, CodeSetup, "%w", err).On("make a cache", caches)
+	caches, err := b.projectDir(v.Root)
+	if err != nil {
+		return policy{}, err
 	}
 	p.Mounts = append(p.Mounts, mount{Source: caches, Dest: caches, Write: true})
 	if err := p.accounts(s); err != nil {

@@ -24,10 +24,7 @@ package sandbox
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/bitactor/cf/fault"
@@ -84,10 +81,11 @@ func Open(ctx context.Context, o Options) (*Box, error) {
 		}
 		o.Cache = dir
 	}
+	sweep(o.Cache)
+	sweepCaches(o.Cache, time.Now())
 	if o.Off {
 		return &Box{o: o, found: finding{Tier: None, Why: "switched off by --no-sandbox"}}, nil
 	}
-	sweep(o.Cache)
 	f, err := detect(ctx, o)
 	if err != nil {
 		return nil, err
@@ -175,22 +173,4 @@ func (l Limits) orDefaults() Limits {
 		l.Processes = DefaultProcesses
 	}
 	return l
-}
-
-// projectDir is the folder of everything kept for the project at root. A root
-// is named by a hash, so that no name in it can lead elsewhere.
-func (b *Box) projectDir(root string) string {
-	sum := sha256.Sum256([]byte(root))
-	return filepath.Join(b.o.Cache, "build", hex.EncodeToString(sum[:8]))
-}
-
-// Cache returns a folder of cf's own for the project at root, made if missing.
-// name is a constant of the caller's. Programs of that project may write it, so
-// what lies in it is not to be trusted outside the sandbox.
-func (b *Box) Cache(root, name string) (string, error) {
-	dir := filepath.Join(b.projectDir(root), name)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fault.New(fault.Failed, CodeSetup, "%w", err).On("make a cache", name)
-	}
-	return dir, nil
 }
