@@ -241,8 +241,9 @@ defmodule BitActorTest do
 
   if Code.ensure_loaded?(BitActor.HTTP) do
     defp get(path, headers \\ []) do
-      port = listener().port()
-      url = "http://127.0.0.1:#{port}#{path}"
+      # the test before may have killed what the listener depends on
+      await(fn -> listener().port() != nil end)
+      url = "http://127.0.0.1:#{listener().port()}#{path}"
       request = {String.to_charlist(url), headers}
       options = [timeout: 5_000, autoredirect: false]
 
