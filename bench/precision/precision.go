@@ -102,32 +102,32 @@ func Find(ctx context.Context, c Corpus) (f *Found, err error) {
 			f.Findings = append(f.Findings, Finding{c.Name, c.Version, found.File, found.Line, found.Pattern.ID, found.Text})
 		}
 	}
-	told, err := telemetryOf(ctx, tree)
+	told, err := telemetryOf(ctx, tree, nil)
 	if err != nil {
 		return nil, err
 	}
 	for _, d := range told {
+		if d.Severity == check.Note {
+			continue
+		}
 		f.Findings = append(f.Findings, Finding{c.Name, c.Version, d.File, d.Line, "telemetry/" + d.Code, d.Message})
 	}
 	slices.SortFunc(f.Findings, less)
 	return f, nil
 }
 
-// telemetryOf runs the telemetry checker over a tree. It starts no program, so the
-// sandbox is off.
-func telemetryOf(ctx context.Context, tree *workspace.Tree) (list []check.Diagnostic, err error) {
+// telemetryOf runs the telemetry checker over a tree with changes. It starts no
+// program, so the sandbox is off.
+func telemetryOf(ctx context.Context, tree *workspace.Tree, changes *workspace.Set) (list []check.Diagnostic, err error) {
 	box, err := sandbox.Open(ctx, sandbox.Options{Off: true})
 	if err != nil {
 		return nil, err
 	}
-	stage, err := tree.Stage(ctx, nil, box)
+	stage, err := tree.Stage(ctx, changes, box)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, stage.Close()) }()
 	out, err := telemetry.New().Check(ctx, check.Target{Stage: stage, Project: ".", Paths: []string{"."}})
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(out.Diagnostics, func(d check.Diagnostic) bool { return d.Severity == check.Note }), nil
+	return out.Diagnostics, err
 }

@@ -3,6 +3,7 @@
 //
 //	cmd draw CORPUS...                     100 findings as samples to be judged, one JSON object a line
 //	cmd plant CORPUS...                    faults planted and found by kind, as figures
+//	cmd plant-telemetry CORPUS...          those of telemetry alone
 //	cmd claims -verdicts FILE CORPUS...    the figures, for tools/figures
 //
 // A CORPUS is "NAME VERSION FOLDER", as tools/corpora.sh prints it.
@@ -17,6 +18,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 
 	"github.com/bitactor/cf/bench/precision"
 )
@@ -67,8 +69,8 @@ func claims(out io.Writer, verdicts string, drawn []precision.Finding, over stri
 const firstPrecision = 47.0
 
 func run(ctx context.Context, args []string, out io.Writer) error {
-	if len(args) == 0 || args[0] != "draw" && args[0] != "plant" && args[0] != "claims" {
-		return errors.New("usage: draw|plant|claims [-seed N] [-verdicts FILE] CORPUS...")
+	if len(args) == 0 || !slices.Contains([]string{"draw", "plant", "plant-telemetry", "claims"}, args[0]) {
+		return errors.New("usage: draw|plant|plant-telemetry|claims [-seed N] [-verdicts FILE] CORPUS...")
 	}
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	seed := flags.Uint64("seed", 1, "of the draw")
@@ -76,8 +78,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
-	if args[0] == "plant" {
-		return planted(ctx, out, flags.Args(), *seed)
+	if args[0] == "plant" || args[0] == "plant-telemetry" {
+		return planted(ctx, out, flags.Args(), *seed, args[0] == "plant-telemetry")
 	}
 	var all []precision.Finding
 	lines := 0
