@@ -38,7 +38,7 @@ func (l *testList) UnmarshalYAML(unmarshal func(any) error) error {
 }
 
 // wholly are the blocks whose every Elixir module has a planted bug.
-var wholly = []string{"analytics", "health", "http", "metrics", "telemetry"}
+var wholly = []string{"analytics", "health", "http", "metrics", "requests", "telemetry"}
 
 // plantedBugs reads all lists, and renders the whole system that they are for.
 func plantedBugs(t *testing.T) ([]plantedBug, map[string]File, *Catalogue) {
