@@ -83,27 +83,36 @@ var conditions = map[string]condition{
 		spec := specified.FindString(m.tree.Text(syntax.Range{Start: s.Range.Start, End: s.NameRange.Start}))
 		return "", attempt.MatchString(s.Name) || slices.Contains(words(spec), strings.Trim(m.text("value"), ":")) && strings.Contains(spec, "|")
 	},
-	// The new error speaks of the one that was caught, or ends the program with it.
+	// The new error speaks of the one that was caught, or ends the program with it, or the
+	// one that was caught is in the log with a level that is kept.
 	"named": func(m match) (string, bool) {
 		caught := m.text("caught")
 		for line := range strings.Lines(m.text("body")) {
-			if !logging.MatchString(line) && slices.Contains(words(line), caught) {
+			if !quiet.MatchString(line) && slices.Contains(words(line), caught) || loggedWhole.MatchString(line) {
 				return "", true
 			}
 		}
 		return "", exits.MatchString(m.text("change"))
 	},
+	// A method that says no more than that it is not implemented: as often as not one that an
+	// interface asks of a type which never has it.
+	"forced": func(m match) (string, bool) {
+		s, ok := m.around(syntax.Method)
+		return "", ok && s.Kind == syntax.Method && bare.MatchString(m.text("_text"))
+	},
 }
 
 var (
-	boundary  = lazyregexp.New(`\b(?:File|IO|Path|Port|System|Req|HTTPoison|Finch|Tesla|Mint|Jason|Poison|JSON|URI|Base|Integer|Float|Decimal|Date|DateTime|NaiveDateTime|Time|Code|Node|Repo|Application|Registry|Process|GenServer|Agent|Task|Supervisor|DynamicSupervisor|Module|Mix|Regex|Logger)\.\w|:(?:gen_tcp|gen_udp|ssl|inet|inet_res|httpc|ets|dets|mnesia|file|os|net_adm|net_kernel|rpc|erpc|gen_server|erlang|persistent_term|code|zlib|json|erl_eval|erl_scan|beam_lib|public_key|crypto|global|pg|ra|telemetry)\.\w|\b(?:String\.to_(?:integer|float|atom|existing_atom)|apply|send|receive|exit|struct!?)\b|\w*(?:parse|decode|deserialize|connect|fetch|request|read|load|eval|close|stop|kill|shutdown|cleanup|unlink|remove|delete|getattr|open|import|socket|subprocess|recv|print|log|flush|write|terminate|release|cancel|del)\w*[!?]?\(|\b(?:import|os\.|sys\.|shutil\.|json\.|requests\.|httpx\.|aiohttp\.|urllib|float|int)\b|\bList\.to_\w+|\.__info__\(|\.module_info\(`)
-	abstract  = lazyregexp.New(`abstractmethod|\bABC\b|Protocol|Base|Abstract|Interface|Mixin|Visitor|overload`)
-	lookup    = lazyregexp.New(`\b(?:Stat|Lstat|Lookup\w*|ReadFile|Open|LookPath|Getwd|Parse\w*|Atoi|Unmarshal|Get\w*|Find\w*|Rel|EvalSymlinks)\(`)
-	forOthers = lazyregexp.New(`(?i)subclass|overrid|implementors?\b|derived class|child class|must (?:be )?implement`)
-	attempt   = lazyregexp.New(`^(?:safe|try|maybe)_|\?$`)
-	specified = lazyregexp.New(`(?s)@spec\s.*`)
-	logging   = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?(?:\.\w+)?\(|^\s*(?:print|traceback\.\w+|(?:\w+\.)*warn)\(`)
-	exits     = lazyregexp.New(`^raise\s+(?:\w+\.)*(?:SystemExit|Exit|Abort|KeyboardInterrupt|StopIteration|StopAsyncIteration)\b`)
+	boundary    = lazyregexp.New(`\b(?:File|IO|Path|Port|System|Req|HTTPoison|Finch|Tesla|Mint|Jason|Poison|JSON|URI|Base|Integer|Float|Decimal|Date|DateTime|NaiveDateTime|Time|Code|Node|Repo|Application|Registry|Process|GenServer|Agent|Task|Supervisor|DynamicSupervisor|Module|Mix|Regex|Logger)\.\w|:(?:gen_tcp|gen_udp|ssl|inet|inet_res|httpc|ets|dets|mnesia|file|os|net_adm|net_kernel|rpc|erpc|gen_server|erlang|persistent_term|code|zlib|json|erl_eval|erl_scan|beam_lib|public_key|crypto|global|pg|ra|telemetry)\.\w|\b(?:String\.to_(?:integer|float|atom|existing_atom)|apply|send|receive|exit|struct!?)\b|\w*(?:parse|decode|deserialize|connect|fetch|request|read|load|eval|close|stop|kill|shutdown|cleanup|unlink|remove|delete|getattr|open|import|socket|subprocess|recv|print|log|flush|write|terminate|release|cancel|del)\w*[!?]?\(|\b(?:import|os\.|sys\.|shutil\.|json\.|requests\.|httpx\.|aiohttp\.|urllib|float|int)\b|\bList\.to_\w+|\.__info__\(|\.module_info\(`)
+	abstract    = lazyregexp.New(`abstractmethod|\bABC\b|Protocol|Base|Abstract|Interface|Mixin|Visitor|overload`)
+	lookup      = lazyregexp.New(`\b(?:Stat|Lstat|Lookup\w*|ReadFile|Open|LookPath|Getwd|Parse\w*|Atoi|Unmarshal|Get\w*|Find\w*|Rel|EvalSymlinks)\(`)
+	forOthers   = lazyregexp.New(`(?i)subclass|overrid|implementors?\b|derived class|child class|must (?:be )?implement`)
+	attempt     = lazyregexp.New(`^(?:safe|try|maybe)_|\?$`)
+	specified   = lazyregexp.New(`(?s)@spec\s.*`)
+	quiet       = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.debug\(`)
+	loggedWhole = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.exception\(|exc_info\s*=\s*True|^\s*traceback\.print_exc\(`)
+	bare        = lazyregexp.New(`(?i)^.not implemented[.!]?.$`)
+	exits       = lazyregexp.New(`^raise\s+(?:\w+\.)*(?:SystemExit|Exit|Abort|KeyboardInterrupt|StopIteration|StopAsyncIteration)\b`)
 )
 
 // around returns the innermost symbol of some kinds that holds what was found.

@@ -9,10 +9,11 @@ import (
 	"github.com/bitactor/cf/syntax"
 )
 
-// hotMark is how an author says of a function that it is called most; hotNot takes it
-// back.
+// hotMark is how an author says of a function that it is called most: with an article,
+// or as a title; "hot-path code", "hot-path cost" speak of something else. hotNot takes
+// it back.
 var (
-	hotMark = lazyregexp.New(`(?i)\bhot[ -]path\b|__attribute__\s*\(\(\s*hot\s*\)\)`)
+	hotMark = lazyregexp.New(`(?i)\b(?:the|a|our|this) hot[ -]path\b(?:[^- \w]| +[^a-z\s]| +(?:of|for|in|and|is|when|that|which|here)\b|\s*$)|\bhot[ -]path:|__attribute__\s*\(\(\s*hot\s*\)\)`)
 	hotNot  = lazyregexp.New(`(?i)\b(?:not|off|outside|never|no|nor|isn't|beside|from|for)\b[^.\n]*\bhot[ -]path\b`)
 	observe = lazyregexp.New(`(?i)telemetry|metric|prometheus|\bspan|trace|\blog(?:ger)?\b|slog|counter|gauge|histogram|instrument|WithLabelValues|\.(?:inc|dec|add|set|observe|record|labels|time|emit|event)\(|\bemit\w*\(`)
 )
