@@ -99,8 +99,8 @@ var measures = map[string]measure{
 	".py": {lazyregexp.New(`^\s*(?:async )?def \w+\(.*:$`), lazyregexp.New(`^\s+\w+(?:\.labels\([^()]*\))?\.(?:inc|dec|observe)\(.*\)$`), "# "},
 }
 
-// unmeasured calls a function that has a measurement the hot path, and takes out what
-// measures in it.
+// unmeasured calls a function the hot path that alone measures in its file, and takes
+// out what measures in it.
 func unmeasured(s *site, r *rand.Rand) (out []mutation) {
 	for _, file := range s.files {
 		how, known := measures[path.Ext(file)]
@@ -108,6 +108,12 @@ func unmeasured(s *site, r *rand.Rand) (out []mutation) {
 			continue
 		}
 		lines := strings.Split(s.texts[file], "\n")
+		all := 0
+		for _, l := range lines {
+			if how.line.MatchString(l) {
+				all++
+			}
+		}
 		for i, line := range lines {
 			if !how.function.MatchString(line) {
 				continue
@@ -122,12 +128,12 @@ func unmeasured(s *site, r *rand.Rand) (out []mutation) {
 					now = append(now, l)
 				}
 			}
-			if len(now) == of || len(now) < 3 {
+			if len(now) == of || len(now) != of-all || len(now) < 3 {
 				continue
 			}
 			remark := strings.TrimLeft(how.remark, " ") + pick(r, "The hot path of the system.", "This is the hot path.", "Hot path: called for each request.")
-			all := append(append([]string{}, lines[:i]...), indent(line)+remark)
-			f := one(file, strings.Join(append(append(all, now...), lines[i+of:]...), "\n"))
+			before := append(append([]string{}, lines[:i]...), indent(line)+remark)
+			f := one(file, strings.Join(append(append(before, now...), lines[i+of:]...), "\n"))
 			f.place += " " + strings.TrimSpace(line)
 			out = append(out, f)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/util"
 
+	"github.com/bitactor/cf/check/source"
 	"github.com/bitactor/cf/lazyregexp"
 )
 
@@ -21,6 +22,17 @@ func slug(heading string) string {
 }
 
 var explicitAnchor = lazyregexp.New(`(?i)<[a-z][^<>]*?\s(?:id|name)\s*=\s*(?:"([^"<>]+)"|'([^'<>]+)'|([^\s"'<>]+))`)
+
+// Anchors returns the names that a link to a document may end in: those that GitHub
+// gives its headings, and those of its HTML. The error is that it takes too long to
+// parse.
+func Anchors(name string, text []byte) (map[string]bool, error) {
+	d, err := parse(source.New("markdown", "", name, text))
+	if err != nil {
+		return nil, err
+	}
+	return d.anchors(), nil
+}
 
 // anchors returns every name that a link to the document may end in.
 func (d *document) anchors() map[string]bool {

@@ -21,7 +21,7 @@ func readDashboard(_ context.Context, in *input) error {
 		return nil
 	}
 	d := &dashboard{input: in}
-	d.walk(v)
+	d.walk(v, false)
 	return nil
 }
 
@@ -31,20 +31,24 @@ type dashboard struct{ *input }
 
 var variableQuery = lazyregexp.New(`^\s*(?:label_values|metrics|query_result)\(\s*([a-zA-Z_:][\w:]*)\s*[,{)]`)
 
-func (d *dashboard) walk(v any) {
+// walk looks for expressions; graph tells that a panel around it shows values over time.
+func (d *dashboard) walk(v any, graph bool) {
 	switch v := v.(type) {
 	case []any:
 		for _, item := range v {
-			d.walk(item)
+			d.walk(item, graph)
 		}
 	case map[string]any:
+		if v["targets"] != nil {
+			graph = v["type"] == "timeseries" || v["type"] == "graph"
+		}
 		for key, item := range v {
 			text, ok := item.(string)
 			switch {
 			case !ok:
-				d.walk(item)
+				d.walk(item, graph)
 			case key == "expr" && text != "":
-				d.expression(text, use{place: d.placeOf(text), by: "dashboard"})
+				d.expression(text, use{place: d.placeOf(text), by: "dashboard", asValue: graph && v["instant"] != true})
 			case key == "query" || key == "definition":
 				if m := variableQuery.FindStringSubmatch(text); m != nil && strings.Contains(text, ",") {
 					d.use(use{kind: metric, name: m[1], place: d.placeOf(text), by: "dashboard"})

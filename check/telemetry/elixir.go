@@ -15,6 +15,7 @@ const elixirQuery = `
 (call target: (identifier) @function (arguments) @arguments) @call
 (unary_operator operator: "@" operand: (call target: (identifier) @attribute (arguments) @value)) @set
 (map) @map
+(list) @list
 `
 
 // elixir reads one file.
@@ -44,6 +45,8 @@ func readElixir(ctx context.Context, in *input) error {
 	}
 	for _, m := range matches {
 		switch at := m[0].Range.Start; {
+		case e.captured(m, "list") != "":
+			e.passed(at, e.captured(m, "list"))
 		case e.captured(m, "map") != "":
 			e.described(at, e.captured(m, "map"))
 		case e.captured(m, "function") != "":
@@ -114,6 +117,10 @@ func (e *elixir) call(at int, mod, function string, args []string) {
 	last := mod[strings.LastIndexByte(mod, '.')+1:]
 	ofTelemetry := last == ":telemetry" || strings.HasSuffix(last, "Telemetry")
 	switch {
+	case mod == "" && function == "execute" && len(args) >= 2 && strings.HasSuffix(e.moduleAt(at), "Telemetry"):
+		if _, known := e.event(args[0]); known { // else it is the function's own head, or passes an event on
+			e.emission(at, function, args)
+		}
 	case ofTelemetry && (function == "execute" || function == "span") && len(args) >= 2:
 		e.emission(at, function, args)
 	case ofTelemetry && function == "attach" && len(args) >= 3:

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bitactor/cf/lazyregexp"
 	"github.com/bitactor/cf/syntax"
 )
 
@@ -16,12 +17,16 @@ func (e *elixir) described(at int, text string) {
 	fields := pairs(arguments(text[2:len(text)-1]), ":")
 	name := fields["name"]
 	switch typ := strings.TrimPrefix(fields["type"], ":"); {
-	case strings.HasPrefix(name, `"`) && slices.Contains([]string{"counter", "gauge", "histogram", "summary"}, typ):
-		metricName, ok := literal(name)
+	case strings.HasPrefix(name, `"`) && (isWord(fields["type"]) || slices.Contains([]string{"counter", "gauge", "histogram", "summary"}, typ)):
+		if isWord(fields["type"]) {
+			typ = "" // a variable
+		}
+		metricName, ok := composed(name)
 		if !ok {
 			return
 		}
-		e.emit(emission{kind: metric, name: metricName, typ: typ, place: e.at(at), labels: atoms(fields["labels"]), test: e.test})
+		help, _ := literal(fields["help"])
+		e.emit(emission{kind: metric, name: metricName, typ: typ, place: e.at(at), labels: atoms(fields["labels"]), composed: strings.Contains(metricName, "*"), help: help, given: givenUnit(fields["unit"]), test: e.test})
 		if named, known := e.event(fields["event"]); known && !strings.Contains(named, "*") {
 			u := use{kind: event, name: named, place: e.at(at), by: "metric " + metricName}
 			if m := fields["measurement"]; atomName.MatchString(m) {
@@ -34,6 +39,54 @@ func (e *elixir) described(at int, text string) {
 			e.declared = append(e.declared, use{kind: event, name: named, place: e.at(at), by: "events/0"})
 		}
 	}
+}
+
+// notSent is what stands before the name of an event that is not sent there.
+var notSent = lazyregexp.New(`(?:\b(?:name|event|event_name):|@\w+|\battach(?:_many)?\([^()]*(?:\([^()]*\)[^()]*)*)\s*$`)
+
+// passed notes the name of an event that stands where it may be passed on to be sent: in
+// the arguments of a call that is made later, as of apply.
+func (e *elixir) passed(at int, list string) {
+	items := arguments(inner(list))
+	if e.test || len(items) < 2 || slices.ContainsFunc(items, func(i string) bool { return !atomName.MatchString(i) }) || notSent.Match(e.data[max(0, at-200):at]) {
+		return
+	}
+	if name, known := e.event(list); known {
+		e.spoken = append(e.spoken, name)
+	}
+}
+
+var (
+	putIn   = lazyregexp.New(`#\{[^{}]*\}`)
+	knownIn = lazyregexp.New(`^[a-zA-Z][\w*]*[a-zA-Z][\w*]*$`)
+)
+
+// composed reads a string: "*" stands for each part that is put in at run time.
+func composed(text string) (string, bool) {
+	if name, ok := literal(text); ok {
+		return name, true
+	}
+	var b strings.Builder
+	for piece := range strings.SplitSeq(text, "<>") {
+		piece = strings.TrimSpace(piece)
+		if len(piece) > 1 && piece[0] == '"' && piece[len(piece)-1] == '"' {
+			b.WriteString(putIn.ReplaceAllString(piece[1:len(piece)-1], "*"))
+		} else {
+			b.WriteByte('*')
+		}
+	}
+	name := strings.ReplaceAll(b.String(), "**", "*")
+	return name, knownIn.MatchString(name)
+}
+
+// givenUnit reads the unit that a metric is converted to: an atom, or the second of a
+// pair (hexdocs.pm/telemetry_metrics, "Converting Units").
+func givenUnit(text string) string {
+	parts := arguments(strings.Trim(text, "{}"))
+	if len(parts) == 0 {
+		return ""
+	}
+	return map[string]string{":second": "seconds", ":millisecond": "milliseconds", ":microsecond": "microseconds", ":nanosecond": "nanoseconds"}[parts[len(parts)-1]]
 }
 
 // functionAt returns the name of the function around an offset.

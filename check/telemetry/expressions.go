@@ -21,6 +21,9 @@ var (
 	logLabel = lazyregexp.New("\\|\\s*([a-zA-Z_]\\w*)\\s*(?:=~|!~|!=|==|=|>=|<=|>|<)\\s*[\"`0-9]")
 )
 
+// earlier is in an expression that holds a value against one of another time.
+var earlier = lazyregexp.New(`\boffset\b|@|\bunless\b`)
+
 // expression records the metrics that an expression of PromQL reads. In a
 // dashboard its variables are filled in first.
 func (in *input) expression(text string, u use) {
@@ -42,6 +45,7 @@ func (in *input) expression(text string, u use) {
 	for _, s := range selectors {
 		at := u
 		at.kind, at.name, at.functions = metric, s.Name, s.Functions
+		at.asValue = u.asValue && !earlier.MatchString(plain)
 		if s.Name != "" {
 			in.use(at)
 		}
@@ -138,7 +142,7 @@ var runbookKeys = []string{"runbook_url", "runbook", "runbookUrl", "runbook_link
 // unless its name says otherwise.
 func (in *input) rule(fields map[string]*yaml.Node) {
 	expr := fields["expr"]
-	u := use{place: place{in.path, expr.Line}, rule: true}
+	u := use{place: place{in.path, expr.Line}, rule: true, asValue: true}
 	if r := fields["record"]; r != nil {
 		u.by = "rule " + r.Value
 		in.emit(emission{kind: metric, name: r.Value, place: place{in.path, r.Line}})

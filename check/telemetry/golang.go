@@ -109,6 +109,10 @@ func (g *golang) prometheus(at int, function string, args []string) {
 		e.typ = strings.ToLower(m[1])
 		options := pairs(arguments(inner(args[0][strings.IndexByte(args[0], '{'):])), ":")
 		e.name = joined(g.part(options["Namespace"]), g.part(options["Subsystem"]), g.part(options["Name"]))
+		e.help = strings.Trim(options["Help"], "\"`")
+		if e.typ == "histogram" && options["Buckets"] == "prometheus.DefBuckets" {
+			e.given = "seconds" // they reach from 5 ms to 10 s
+		}
 	case function == "NewDesc" && len(args) >= 3:
 		e.name = g.full(args[0])
 	case m != nil || function == "NewDesc":

@@ -26,6 +26,8 @@ const (
 	codeLabel       = "unbounded-label"
 	codeRunbook     = "alert-without-runbook"
 	codeRunbookGone = "runbook-missing"
+	codeCounter     = "counter-without-rate"
+	codeTotal       = "total-of-no-counter"
 	codeType        = "two-types"
 	codeReserved    = "event-type-reserved"
 	codeHot         = "hot-path-without-telemetry"
@@ -39,6 +41,9 @@ type judge struct {
 	paths []string
 	found []check.Diagnostic
 	own   ownNames
+	parts map[string]bool // of composed names: whether they stand as literals alone, by file and name
+	// anchors are those of the documents that were looked into, nil for one that can't be read.
+	anchors map[string]map[string]bool
 }
 
 // within tells whether a file lies below what was asked about.
@@ -94,14 +99,14 @@ func (j *judge) all(ctx context.Context) error {
 // use judges one use.
 func (j *judge) use(ctx context.Context, u use) error {
 	answers, unknown := j.own.answers(u)
-	if len(answers) > 0 {
+	if answers = j.standing(u, answers); len(answers) > 0 {
 		if u.kind == metric {
 			j.typed(u, answers)
 		}
 		j.measured(u, answers)
 		return nil
 	}
-	if unknown || !j.own.meant(u) {
+	if unknown || !j.own.meant(u) || u.kind == event && slices.Contains(j.facts.spoken, u.name) {
 		return nil
 	}
 	if spelt, err := j.tree.spelt(ctx, literals(u), rests(u)); spelt || err != nil {
@@ -123,27 +128,6 @@ func (j *judge) use(ctx context.Context, u use) error {
 	return nil
 }
 
-// counterOnly are the functions that only make sense of what grows (Prometheus'
-// documentation, "Query functions").
-var counterOnly = []string{"rate", "irate", "increase", "resets"}
-
-// typed holds the functions around a metric against its type.
-func (j *judge) typed(u use, answers []emission) {
-	if len(u.functions) == 0 {
-		return
-	}
-	all := func(typ string) bool {
-		return !slices.ContainsFunc(answers, func(e emission) bool { return e.typ != typ })
-	}
-	last := u.functions[len(u.functions)-1]
-	switch {
-	case slices.Contains(counterOnly, last) && all("gauge"):
-		j.add(u.place, check.Error, codeRate, "%s() of %s, which is a gauge: use delta(), deriv() or the value itself", last, u.name)
-	case slices.Contains(u.functions, "histogram_quantile") && strings.HasSuffix(u.name, "_bucket") && (all("counter") || all("gauge")):
-		j.add(u.place, check.Error, codeBuckets, "histogram_quantile() of %s, which is no histogram's", u.name)
-	}
-}
-
 // measured holds what a metric reads of an event against what the event carries.
 func (j *judge) measured(u use, answers []emission) {
 	if u.kind != event || u.measurement == "" {
@@ -160,17 +144,10 @@ func (j *judge) measured(u use, answers []emission) {
 // declared finds events that a module lists and nothing sends.
 func (j *judge) declared() {
 	for _, d := range j.facts.declared {
-		if answers, unknown := j.own.answers(d); len(answers) == 0 && !unknown {
+		if answers, unknown := j.own.answers(d); len(answers) == 0 && !unknown && !slices.Contains(j.facts.spoken, d.name) {
 			j.add(d.place, check.Error, codeDeclared, "events/0 lists the event %s, and nothing here emits it", d.name)
 		}
 	}
-}
-
-// unboundedLabels have as many values as there are users, requests or things
-// (Prometheus' documentation, "Metric and label naming": high cardinality).
-var unboundedLabels = []string{
-	"user_id", "userid", "user_email", "email", "uuid", "guid", "session_id", "request_id", "trace_id", "span_id", "correlation_id", "transaction_id", "order_id",
-	"account_id", "customer_id", "actor_id", "message_id", "job_id", "client_ip", "remote_addr", "ip_address", "timestamp", "stacktrace", "error_message",
 }
 
 // emissions judges what is emitted by itself.
@@ -181,15 +158,11 @@ func (j *judge) emissions() {
 			continue
 		}
 		for _, l := range e.labels {
-			if slices.Contains(unboundedLabels, l) {
+			if slices.Contains(unboundedLabels, l) || slices.Contains(requestLabels, l) && ofRequests.MatchString(e.name) {
 				j.add(e.place, check.Warning, codeLabel, "the label %s of %s has no bound: each value is a time series of its own", l, e.name)
 			}
 		}
-		if end := unitEnds[e.unit]; e.otel && end != "" && !strings.Contains(e.name, "_") {
-			if last := e.name[strings.LastIndexByte(e.name, '.')+1:]; secondsEnd[last] != "" && secondsEnd[last] != end {
-				j.add(e.place, check.Error, codeUnit, "%s has the unit %q; its name says %s", e.name, e.unit, secondsEnd[last])
-			}
-		}
+		j.named(e)
 		if strings.Contains(e.name, "*") || e.typ == "" {
 			continue
 		}
@@ -197,27 +170,6 @@ func (j *judge) emissions() {
 			j.add(e.place, check.Error, codeType, "%s is a %s here and a %s at %s:%d", e.name, e.typ, first.typ, first.file, first.line)
 		} else if !there {
 			types[e.name] = e
-		}
-	}
-}
-
-// unitEnds and secondsEnd name units: of OpenTelemetry, and as ends of names.
-var (
-	unitEnds   = map[string]string{"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds", "By": "bytes", "KiBy": "kibibytes", "MiBy": "mebibytes"}
-	secondsEnd = map[string]string{"seconds": "seconds", "milliseconds": "milliseconds", "ms": "milliseconds", "microseconds": "microseconds", "nanoseconds": "nanoseconds", "bytes": "bytes"}
-)
-
-// alerts wants to know of each alert what to do about it.
-func (j *judge) alerts() {
-	for _, a := range j.facts.alerts {
-		switch {
-		case !a.linked:
-			j.add(a.place, check.Warning, codeRunbook, "the alert %s names no runbook: add the annotation runbook_url", a.name)
-		case !strings.Contains(a.runbook, "://") && !strings.Contains(a.runbook, "{{") && strings.HasSuffix(strings.SplitN(a.runbook, "#", 2)[0], ".md"):
-			file := strings.TrimPrefix(strings.SplitN(a.runbook, "#", 2)[0], "/")
-			if j.tree.stage.Kind(file) != "file" && j.tree.stage.Kind(path.Join(path.Dir(a.file), file)) != "file" {
-				j.add(a.place, check.Warning, codeRunbookGone, "the alert %s names the runbook %s, which is not there", a.name, a.runbook)
-			}
 		}
 	}
 }

@@ -106,6 +106,9 @@ func (o ownNames) answers(u use) (found []emission, unknown bool) {
 		found = append(found, o.exact[u.kind][n]...)
 	}
 	for _, p := range o.patterns[u.kind] {
+		if p.test && !isTest(u.file) {
+			continue // what a test puts together is for tests
+		}
 		for _, n := range names {
 			if fits(u.kind, p.name, n) {
 				if strings.Trim(p.name, "*._") == "" {

@@ -118,6 +118,9 @@ func (p python) client(typ string) (variable, shown string) {
 		name = strings.TrimSuffix(name, "_total") + "_total"
 	}
 	e := emission{kind: metric, name: name, typ: typ, place: p.at(p.offset), test: p.test}
+	if e.help = p.named["documentation"]; e.help == "" && len(p.args) > 1 {
+		e.help = p.args[1]
+	}
 	list := p.named["labelnames"]
 	if len(p.args) > 2 && list == "" && !strings.Contains(p.args[2], "=") {
 		list = p.args[2]

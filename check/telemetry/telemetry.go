@@ -11,7 +11,8 @@
 //     emit is unknown here and nothing is said about it.
 //  2. A name that is put together at run time stands for all names that fit it;
 //     one of which nothing is known silences the findings it might answer, and is
-//     reported as a gap.
+//     reported as a gap. One whose missing part stands as a literal in its file, for
+//     several of the names that are used, stands for such names only.
 //  3. A name that stands as a literal anywhere in the tree's code is emitted, as
 //     far as this package can tell, whatever the language; so is one whose rest
 //     stands in code of a language that is not read and speaks of metrics.
@@ -71,6 +72,9 @@ type emission struct {
 	typ          string   // of a metric: counter, gauge, histogram, summary; "" unknown
 	labels       []string // of a metric
 	unit         string   // of a metric, as OpenTelemetry names it: "ms"
+	given        string   // of a metric: the unit of time that it's given, "seconds"; "" unknown
+	help         string   // of a metric, as it's described
+	composed     bool     // of literals of its file and what is put in between, see judge.standing
 	otel         bool     // the exporter changes the name, see spellings
 	measurements []string // of an event
 	open         bool     // its measurements are not all known
@@ -86,6 +90,7 @@ type use struct {
 	by          string // who: `alert "HighLatency"`, "dashboard", "document"
 	functions   []string
 	rule        bool   // of an alert or a recording rule
+	asValue     bool   // it has to be a value that means something by itself
 	measurement string // of an event, that a metric reads
 	optional    bool   // a document or a test: only what is surely meant counts
 }
@@ -116,7 +121,8 @@ type fault struct {
 type facts struct {
 	emitted  []emission
 	used     []use
-	declared []use // events that a module says it emits
+	declared []use    // events that a module says it emits
+	spoken   []string // names of events that code may pass on to be sent
 	alerts   []alert
 	handlers []handler
 	modules  map[string]*module // of Elixir, by name
@@ -138,6 +144,7 @@ func (f *facts) join(o *facts) {
 	f.emitted = append(f.emitted, o.emitted...)
 	f.used = append(f.used, o.used...)
 	f.declared = append(f.declared, o.declared...)
+	f.spoken = append(f.spoken, o.spoken...)
 	f.alerts = append(f.alerts, o.alerts...)
 	f.handlers = append(f.handlers, o.handlers...)
 	f.apps = append(f.apps, o.apps...)

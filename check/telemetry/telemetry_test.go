@@ -16,7 +16,7 @@ func TestGoldens(t *testing.T) { sourcetest.Goldens(t, telemetry.New(), "testdat
 func TestPlanted(t *testing.T) {
 	sourcetest.Planted(t, "testdata", "metric-never-emitted", "event-never-emitted", "span-never-emitted", "log-key-never-written", "measurement-never-sent",
 		"event-declared-only", "handler-missing", "rate-of-gauge", "buckets-of-no-histogram", "unit-mismatch", "unbounded-label", "alert-without-runbook",
-		"runbook-missing", "two-types", "event-type-reserved", "hot-path-without-telemetry", "emitted-but-unused")
+		"runbook-missing", "two-types", "event-type-reserved", "hot-path-without-telemetry", "emitted-but-unused", "counter-without-rate", "total-of-no-counter")
 }
 
 // TestPathsChooseWhatIsReported holds that uses are reported below the paths alone,
