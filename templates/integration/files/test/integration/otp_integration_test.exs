@@ -71,8 +71,12 @@ defmodule BitActor.OtpIntegrationTest do
     {:ok, :ok} = put(survivor, "before", 1)
     started = now()
     freeze(leader)
+
+    # Sent while the others still follow it: it waits for the election, not for the one that is silent.
+    during = Task.async(fn -> put(survivor, "during", 1, timeout: 8_000) end)
     _ = await("a new leader", 10_000, fn -> other_leader([survivor, third], leader) end)
     took = now() - started
+    assert {:ok, :ok} = Task.await(during, 12_000)
     assert {:ok, :ok} = put(survivor, "after", 2)
     report("leader frozen", new_leader_ms: took, next_write_ms: now() - started)
     assert took <= 5_000

@@ -30,4 +30,12 @@ defmodule BitActor.Consensus.Log do
   @callback status() :: status
   @doc "Gives leadership away where this node has it and another voter is up."
   @callback hand_over(timeout_ms :: pos_integer) :: :ok | {:error, term}
+
+  @doc """
+  How long one voter is asked, of the time left: the setting `:consensus_attempt_ms`, 1 s. One
+  that is frozen or leaves would otherwise keep a request until its time is over.
+  """
+  @spec attempt_ms(left_ms :: pos_integer) :: pos_integer
+  def attempt_ms(left_ms),
+    do: min(left_ms, Application.get_env(:bitactor, :consensus_attempt_ms, 1_000))
 end

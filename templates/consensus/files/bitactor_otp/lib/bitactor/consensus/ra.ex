@@ -257,10 +257,10 @@ defmodule BitActor.Consensus.Ra do
         {:error, :timeout}
 
       left_ms ->
-        case ask.(id, left_ms) do
+        case ask.(id, Log.attempt_ms(left_ms)) do
           # Whatever kept this voter from answering, the next may: not started, just stopped,
-          # not connected.
-          {:error, reason} when reason != :timeout -> retried(rest, ids, deadline, ask)
+          # not connected, waiting for a leader that is frozen.
+          {:error, _reason} -> retried(rest, ids, deadline, ask)
           answer -> answer
         end
     end

@@ -3,7 +3,7 @@ defmodule BitActor.Consensus.Remote do
   A gateway's way to the log: it asks the voters, the last known leader first.
 
   A gateway has no state of its own. Its requests carry a request id, so one whose voter
-  died can be sent to the next without being applied twice.
+  died, or does not answer in time, can be sent to the next without being applied twice.
   """
   @behaviour BitActor.Consensus.Log
 
@@ -90,14 +90,18 @@ defmodule BitActor.Consensus.Remote do
     if left_ms <= 0 do
       {:error, :timeout}
     else
+      attempt_ms = Log.attempt_ms(left_ms)
+
       try do
-        :erpc.call(voter, api(), function, arguments.(left_ms), left_ms)
+        :erpc.call(voter, api(), function, arguments.(attempt_ms), attempt_ms)
       catch
-        :error, {:erpc, :timeout} -> {:error, :timeout}
-        :error, {:erpc, _gone} -> ask(rest, order, deadline, arguments, function)
+        :error, {:erpc, _gone_or_silent} -> ask(rest, order, deadline, arguments, function)
       else
-        {:error, :not_started} -> ask(rest, order, deadline, arguments, function)
-        answer -> answer
+        {:error, reason} when reason in [:not_started, :timeout] ->
+          ask(rest, order, deadline, arguments, function)
+
+        answer ->
+          answer
       end
     end
   end
