@@ -25,7 +25,8 @@ defmodule BitActor.Requests do
   2. An attempt lasts at most `:request_attempt_ms`: a node that is frozen or leaves keeps a
      request no longer than that, and the request is tried again until its time is over. A
      node that starts again under its name is found then.
-  3. Clients take no more than `:requests_max` of the listener's connections, so that probes and
+  3. What this node took it answers, also while it drains: its listener waits for it.
+  4. Clients take no more than `:requests_max` of the listener's connections, so that probes and
      metrics are answered however many wait here.
 
   There is no authentication here: who reaches the listener may send. It belongs behind a proxy
@@ -111,16 +112,19 @@ defmodule BitActor.Requests do
 
   defp answer(request, dispatch) do
     with {:ok, key, signal, identity} <- read(request),
+         :ok <- open(),
          :ok <- room() do
       deadline = now() + setting(:request_timeout_ms, 9_000)
 
       attempt(1, deadline, fn left_ms ->
-        dispatch.(key, signal, idempotency_key: identity, timeout: left_ms)
+        dispatch.(key, signal, idempotency_key: identity, timeout: left_ms, admitted: true)
       end)
     else
       refused -> {0, refused}
     end
   end
+
+  defp open, do: if(BitActor.accepting?(), do: :ok, else: {:error, :draining})
 
   defp room do
     taken = Connection.active(HTTP, :request)
@@ -140,13 +144,12 @@ defmodule BitActor.Requests do
         {:ok, reply} ->
           {n, {:ok, reply}}
 
-        {:error, :overloaded} ->
+        # Of a later attempt it would not say what became of those before.
+        {:error, :overloaded} when n == 1 ->
           {n, {:error, :overloaded}}
 
         {:error, _reason} ->
-          if BitActor.accepting?(),
-            do: again(n, deadline, dispatch),
-            else: {n, {:error, :draining}}
+          again(n, deadline, dispatch)
       end
     end
   end

@@ -106,7 +106,7 @@ defmodule BitActor.RequestsTest do
   test "what may pass is tried again with the same identity, each time for a bounded time",
        %{key: key} do
     set(:request_attempt_ms, 200)
-    passing = [:timeout, :crashed, :unreachable, :unavailable, :restarting, :draining]
+    passing = [:timeout, :crashed, :unreachable, :restarting, :draining, :overloaded]
     answers = for(reason <- passing, do: {:error, reason}) ++ [{:ok, "done"}]
     assert post(request(signal(key)), dispatch(answers)) == {200, %{"reply" => "done"}}
 
@@ -151,6 +151,22 @@ defmodule BitActor.RequestsTest do
     assert {503, %{"error" => "draining"}} = post(request(signal(key)))
     :persistent_term.put(@phase, :draining)
     assert {200, %{"reply" => 1}} = post(request(signal(key)))
+  end
+
+  test "what a node took before it closed it sends on", %{key: key} do
+    on_exit(fn -> :persistent_term.put(@phase, :serving) end)
+
+    # The first attempt fails while the node closes, the second goes on.
+    closing = fn key, signal, options ->
+      phase = BitActor.phase()
+      :persistent_term.put(@phase, :closed)
+
+      if phase == :serving,
+        do: {:error, :unreachable},
+        else: BitActor.Server.dispatch(key, signal, options)
+    end
+
+    assert post(request(signal(key)), closing) == {200, %{"reply" => 1}}
   end
 
   test "a reply that JSON has no form for is null", %{key: key} do

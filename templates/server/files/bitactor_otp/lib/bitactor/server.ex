@@ -53,13 +53,15 @@ defmodule BitActor.Server do
   `:timeout` in milliseconds or `:deadline`, a monotonic time in milliseconds: a worker whose turn
   comes later does not apply the signal. Without either the caller waits 5 s, and the worker
   applies what its caller no longer waits for. `:idempotency_key`, any term but `nil`;
-  `:traceparent`, a W3C trace context.
+  `:traceparent`, a W3C trace context. `admitted: true`: this node took the request before it
+  closed and waits for it, so it is sent on although new ones are refused.
   """
   @type option ::
           {:timeout, pos_integer}
           | {:deadline, integer}
           | {:idempotency_key, term}
           | {:traceparent, String.t()}
+          | {:admitted, boolean}
   @type failure ::
           Worker.failure() | :draining | :unavailable | :unreachable | {:invalid, term}
 
@@ -172,14 +174,15 @@ defmodule BitActor.Server do
   def dispatch(key, %Signal{} = signal, options) do
     {deadline, timeout_ms} = times(options, System.monotonic_time())
     idempotency_key = Keyword.get(options, :idempotency_key)
+    take = if Keyword.get(options, :admitted, false), do: &sent/5, else: &take/5
 
     case Keyword.get(options, :traceparent) do
       nil ->
-        take(key, signal, idempotency_key, deadline, timeout_ms)
+        take.(key, signal, idempotency_key, deadline, timeout_ms)
 
       traceparent ->
         traced(traceparent, signal, fn ->
-          take(key, signal, idempotency_key, deadline, timeout_ms)
+          take.(key, signal, idempotency_key, deadline, timeout_ms)
         end)
     end
   end
@@ -318,14 +321,16 @@ defmodule BitActor.Server do
   end
 
   defp taken(key, signal, idempotency_key, deadline, timeout_ms) do
-    if BitActor.accepting?() do
-      {counters, ring} = :persistent_term.get(@route)
-      answer = route(ring, key, signal, idempotency_key, deadline, timeout_ms)
-      :counters.add(counters, index(result(answer)), 1)
-      answer
-    else
-      refused()
-    end
+    if BitActor.accepting?(),
+      do: sent(key, signal, idempotency_key, deadline, timeout_ms),
+      else: refused()
+  end
+
+  defp sent(key, signal, idempotency_key, deadline, timeout_ms) do
+    {counters, ring} = :persistent_term.get(@route)
+    answer = route(ring, key, signal, idempotency_key, deadline, timeout_ms)
+    :counters.add(counters, index(result(answer)), 1)
+    answer
   end
 
   defp ring([]), do: nil
