@@ -111,9 +111,11 @@ bench-slowdown: build ## what cf benchmark says of a command that was slowed dow
 bench-validate-large: build ## cf validate of code bases of others, cold and warm (gets them, some 200 MB)
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md validate-large
 
-.PHONY: bench-availability bench-precision bench-recall bench-mends
+.PHONY: bench-availability bench-upgrade bench-precision bench-recall bench-mends
 bench-availability: build ## requests to three nodes of the generated system for 10 minutes, while parts of it are killed and frozen
 	@ERL_LIBS=$${ERL_LIBS:-$$(tools/ra.sh)} go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md availability
+bench-upgrade: build ## requests to the generated system while each of its nodes is replaced by one of another version
+	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md upgrade
 bench-mends: build ## what cf clean lands in modules of others, built and tested without cf (gets them)
 	@go -C tools run ./figures -cf $(CF) -out $(CURDIR)/docs/figures.md mends
 bench-recall: build ## faults planted in code bases of others that cf clean finds

@@ -16,7 +16,7 @@ import (
 func long(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv("CF_SCAFFOLD_LONG") == "" {
-		t.Log("make test-production runs it")
+		t.Log("make test-scaffold runs it")
 		return false
 	}
 	return true

@@ -46,6 +46,7 @@ var suites = map[string]suite{
 	"mends":     measureMends,
 
 	"availability": measureAvailability,
+	"upgrade":      measureUpgrade,
 
 	"slowdown": measureSlowdown,
 

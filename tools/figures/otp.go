@@ -71,3 +71,36 @@ func measureAvailability(cf string) ([]figure, error) {
 			requests/numbers[3], numbers[2], found[5]),
 	}}, nil
 }
+
+var upgraded = regexp.MustCompile(`upgrade: \[requests: (\d+), failed: (\d+), held: (\d+), held failed: (\d+)\], (p50 .*)`)
+
+// measureUpgrade has the test of this repository replace every node of a running
+// system by one of another version, under load.
+func measureUpgrade(cf string) ([]figure, error) {
+	test := exec.Command("go", "test", "-count=1", "-v", "-timeout=15m", "-run=^TestUpgrade$", "./scaffold/deploytest")
+	test.Dir = filepath.Dir(filepath.Dir(cf)) // bin/cf lies in the source tree
+	test.Env = append(os.Environ(), "CF_SCAFFOLD_LONG=1", "CF_TEST_REQUIRE=1")
+	out, failed := test.CombinedOutput()
+	found := upgraded.FindSubmatch(out)
+	if found == nil {
+		return nil, fmt.Errorf("the test says nothing of its requests: %w\n%s", failed, out)
+	}
+	numbers := make([]int, 4)
+	for i := range numbers {
+		var err error
+		if numbers[i], err = strconv.Atoi(string(found[i+1])); err != nil {
+			return nil, err
+		}
+	}
+	requests, lost, held, heldLost := numbers[0], numbers[1], numbers[2], numbers[3]
+	if failed != nil && lost+heldLost == 0 {
+		return nil, fmt.Errorf("%w\n%s", failed, out) // a signal that was lost or came twice, a version
+	}
+	return []figure{{
+		Name: "requests failed while every node is replaced by one of another version", Goal: "0",
+		Measured: fmt.Sprintf("%d of %d, and %d of %d that a draining gateway held", lost, requests, heldLost, held),
+		Pass:     lost+heldLost == 0,
+		Conditions: fmt.Sprintf("releases on one machine, TLS, ra, actors stored on disk: three voters one at a time behind the guard of their preStop hook, two gateways of the old version beside two of the new, switch, drain; 50 requests a second at fixed times by POST /requests, deadline 10 s, none repeated by the client; each signal is counted once at the end; %s",
+			found[5]),
+	}}, nil
+}
