@@ -67,6 +67,7 @@ var (
 	goTracer     = lazyregexp.New(`(?i)tracer`)
 	goTarget     = lazyregexp.New(`(\w+)\s*(?::=|=|:)\s*(?:\w+\()?$`)
 	goLabelled   = lazyregexp.New(`\.(?:WithLabelValues|With)\(.*$`)
+	goVerb       = lazyregexp.New(`%[-+# 0]*[\d.]*[a-zA-Z]`)
 	goUnit       = lazyregexp.New(`\bWithUnit\("([^"]*)"\)`)
 	goKind       = lazyregexp.New(`^New(Counter|Gauge|Histogram|Summary)(?:Vec|Func)?$`)
 )
@@ -97,7 +98,23 @@ func (g *golang) part(text string) string {
 	if v, ok := g.value(text); ok {
 		return v
 	}
-	return "*"
+	if format, ok := strings.CutPrefix(text, "fmt.Sprintf("); ok {
+		if v, ok := literal(arguments(strings.TrimSuffix(format, ")"))[0]); ok {
+			return goVerb.ReplaceAllString(v, "*")
+		}
+	}
+	if !strings.Contains(text, "+") || strings.ContainsAny(text, "({[") {
+		return "*"
+	}
+	var b strings.Builder
+	for piece := range strings.SplitSeq(text, "+") {
+		if v, ok := g.value(strings.TrimSpace(piece)); ok {
+			b.WriteString(v)
+		} else {
+			b.WriteByte('*')
+		}
+	}
+	return b.String()
 }
 
 // prometheus reads a constructor of client_golang.

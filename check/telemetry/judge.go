@@ -106,10 +106,17 @@ func (j *judge) use(ctx context.Context, u use) error {
 		j.measured(u, answers)
 		return nil
 	}
-	if unknown || !j.own.meant(u) || u.kind == event && slices.Contains(j.facts.spoken, u.name) {
+	texts, near := literals(u), j.own.nearest(u)
+	if unknown {
+		if near = j.own.respelt(u); near == "" || u.optional {
+			return nil // a document may speak of what was once
+		}
+		texts = append(texts, tails(u)...)
+	}
+	if !j.own.meant(u) || u.kind == event && slices.Contains(j.facts.spoken, u.name) {
 		return nil
 	}
-	if spelt, err := j.tree.spelt(ctx, literals(u), rests(u)); spelt || err != nil {
+	if spelt, err := j.tree.spelt(ctx, texts, rests(u)); spelt || err != nil {
 		return err
 	}
 	severity := check.Warning
@@ -121,7 +128,7 @@ func (j *judge) use(ctx context.Context, u use) error {
 		span: {codeSpan, "nothing here starts the span"}, logKey: {codeLogKey, "no log line here has the key"},
 	}[u.kind]
 	hint := ""
-	if near := j.own.nearest(u); near != "" {
+	if near != "" {
 		hint = fmt.Sprintf("; %s is emitted", near)
 	}
 	j.add(u.place, severity, words[0], "%s %s, which %s uses%s", words[1], u.name, u.by, hint)

@@ -195,6 +195,39 @@ func (o ownNames) nearest(u use) string {
 	return best
 }
 
+// respelt returns the emitted metric that a used one is with a word left out, added,
+// changed, or put elsewhere, or "". All others of at least three words are the same.
+func (o ownNames) respelt(u use) string {
+	if near := o.nearest(u); near != "" || u.kind != metric {
+		return near
+	}
+	best := ""
+	words := strings.Split(u.name, "_")
+	for n := range o.exact[u.kind] {
+		if other := strings.Split(n, "_"); (best == "" || n < best) && sameButOne(words, other) {
+			best = n
+		}
+	}
+	return best
+}
+
+// sameButOne tells whether two lists of words, which begin and end alike, are the same
+// but for one word, or for two that have changed places.
+func sameButOne(a, b []string) bool {
+	if len(a) < 4 || len(b) < 4 || abs(len(a)-len(b)) > 1 || a[0] != b[0] || a[len(a)-1] != b[len(b)-1] {
+		return false
+	}
+	head := 0
+	for head < min(len(a), len(b)) && a[head] == b[head] {
+		head++
+	}
+	a, b = a[head:], b[head:]
+	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return len(a)+len(b) <= 2 || len(a) == 2 && len(b) == 2 && a[0] == b[1] && a[1] == b[0]
+}
+
 func abs(n int) int { return max(n, -n) }
 
 func onlyDigits(a, b string) bool {
@@ -246,6 +279,22 @@ func literals(u use) []string {
 		return []string{`"` + u.name + `"`, "'" + u.name + "'", u.name + ":", u.name + "="}
 	}
 	return nil
+}
+
+// tails returns the ends of a metric's name, of at least two words, as they stand where
+// code puts the name together from pieces.
+func tails(u use) (out []string) {
+	if u.kind != metric {
+		return nil
+	}
+	for _, rest := range rests(u) {
+		if end := strings.Trim(rest, `"'`); strings.Contains(end, "_") {
+			for _, before := range []string{`"`, `"_`, "'", "'_", "`", "`_", "%s_", "}_", "}"} {
+				out = append(out, before+end)
+			}
+		}
+	}
+	return out
 }
 
 // rests returns what is left of a metric's name where a client library is given its

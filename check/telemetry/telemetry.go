@@ -10,9 +10,11 @@
 //     names do that the tree emits, or is nearly one of them. What other programs
 //     emit is unknown here and nothing is said about it.
 //  2. A name that is put together at run time stands for all names that fit it;
-//     one of which nothing is known silences the findings it might answer, and is
-//     reported as a gap. One whose missing part stands as a literal in its file, for
-//     several of the names that are used, stands for such names only.
+//     one of which nothing is known silences the findings it might answer, but for
+//     misspellings in rules and dashboards: an emitted name is the same but for a word,
+//     and no code spells the end of the used one. One whose missing part stands as a
+//     literal in its file, for several of the names that are used, stands for such
+//     names only.
 //  3. A name that stands as a literal anywhere in the tree's code is emitted, as
 //     far as this package can tell, whatever the language; so is one whose rest
 //     stands in code of a language that is not read and speaks of metrics.
