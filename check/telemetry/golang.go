@@ -68,8 +68,11 @@ var (
 	goTarget     = lazyregexp.New(`(\w+)\s*(?::=|=|:)\s*(?:\w+\()?$`)
 	goLabelled   = lazyregexp.New(`\.(?:WithLabelValues|With)\(.*$`)
 	goVerb       = lazyregexp.New(`%[-+# 0]*[\d.]*[a-zA-Z]`)
-	goUnit       = lazyregexp.New(`\bWithUnit\("([^"]*)"\)`)
-	goKind       = lazyregexp.New(`^New(Counter|Gauge|Histogram|Summary)(?:Vec|Func)?$`)
+	// goSeconds are buckets of seconds: client_golang's own, from 5 ms to 10 s, and those
+	// that begin below a hundredth, which no clock of milliseconds tells apart.
+	goSeconds = lazyregexp.New(`^(?:prometheus\.DefBuckets$|(?:prometheus\.ExponentialBuckets\(|\[\]float64\{)\s*0?\.00)`)
+	goUnit    = lazyregexp.New(`\bWithUnit\("([^"]*)"\)`)
+	goKind    = lazyregexp.New(`^New(Counter|Gauge|Histogram|Summary)(?:Vec|Func)?$`)
 )
 
 func (g *golang) captured(m []syntax.Capture, name string) string {
@@ -127,8 +130,8 @@ func (g *golang) prometheus(at int, function string, args []string) {
 		options := pairs(arguments(inner(args[0][strings.IndexByte(args[0], '{'):])), ":")
 		e.name = joined(g.part(options["Namespace"]), g.part(options["Subsystem"]), g.part(options["Name"]))
 		e.help = strings.Trim(options["Help"], "\"`")
-		if e.typ == "histogram" && options["Buckets"] == "prometheus.DefBuckets" {
-			e.given = "seconds" // they reach from 5 ms to 10 s
+		if e.typ == "histogram" && goSeconds.MatchString(options["Buckets"]) {
+			e.given = "seconds"
 		}
 	case function == "NewDesc" && len(args) >= 3:
 		e.name = g.full(args[0])
@@ -251,7 +254,7 @@ func (g *golang) observed(matches [][]syntax.Capture) {
 	}
 	for _, m := range matches {
 		function, receiver := g.captured(m, "function"), g.captured(m, "receiver")
-		if function != "Observe" && function != "Set" && function != "Add" {
+		if !slices.Contains([]string{"Observe", "Set", "Add", "SetToCurrentTime"}, function) {
 			continue
 		}
 		base := goLabelled.ReplaceAllString(receiver, "")
@@ -262,7 +265,7 @@ func (g *golang) observed(matches [][]syntax.Capture) {
 		case strings.ContainsAny(arg, "/*"):
 		case strings.HasSuffix(metricName, "_seconds") && shortTime.MatchString(arg):
 			got = strings.ToLower(shortTime.FindStringSubmatch(arg)[1])
-		case (strings.HasSuffix(metricName, "_milliseconds") || strings.HasSuffix(metricName, "_ms")) && longTime.MatchString(arg):
+		case timeOf(metricName) == "milliseconds" && (longTime.MatchString(arg) || function == "SetToCurrentTime"):
 			got = "seconds"
 		}
 		if got != "" {

@@ -108,10 +108,11 @@ func (j *judge) use(ctx context.Context, u use) error {
 	}
 	texts, near := literals(u), j.own.nearest(u)
 	if unknown {
-		if near = j.own.respelt(u); near == "" || u.optional {
+		var differs string
+		if near, differs = j.own.respelt(u); near == "" || u.optional {
 			return nil // a document may speak of what was once
 		}
-		texts = append(texts, tails(u)...)
+		texts = append(texts, pieces(u, differs)...)
 	}
 	if !j.own.meant(u) || u.kind == event && slices.Contains(j.facts.spoken, u.name) {
 		return nil

@@ -195,20 +195,47 @@ func (o ownNames) nearest(u use) string {
 	return best
 }
 
-// respelt returns the emitted metric that a used one is with a word left out, added,
-// changed, or put elsewhere, or "". All others of at least three words are the same.
-func (o ownNames) respelt(u use) string {
-	if near := o.nearest(u); near != "" || u.kind != metric {
-		return near
+// respelt returns the emitted metric that a used one is with a letter or two changed, or
+// with a word left out, added, changed, or put elsewhere, or "". All others of at least
+// three words are the same. differs is the first word of the used name that does; what a
+// histogram adds is taken off first.
+func (o ownNames) respelt(u use) (near, differs string) {
+	if u.kind != metric {
+		return o.nearest(u), ""
 	}
-	best := ""
-	words := strings.Split(u.name, "_")
-	for n := range o.exact[u.kind] {
-		if other := strings.Split(n, "_"); (best == "" || n < best) && sameButOne(words, other) {
-			best = n
+	for _, name := range append([]string{u.name}, bases(u.name)...) {
+		as := u
+		as.name = name
+		words := strings.Split(name, "_")
+		near := o.nearest(as)
+		if near == "" {
+			for n := range o.exact[metric] {
+				if other := strings.Split(n, "_"); (near == "" || n < near) && sameButOne(words, other) {
+					near = n
+				}
+			}
+		}
+		if near == "" {
+			continue
+		}
+		for _, w := range words {
+			if !slices.Contains(strings.Split(near, "_"), w) {
+				return near, w
+			}
+		}
+		return near, ""
+	}
+	return "", ""
+}
+
+// bases are the names that a series with an added end may belong to.
+func bases(name string) (out []string) {
+	for _, end := range metricEnds {
+		if base, ok := strings.CutSuffix(name, end); ok {
+			out = append(out, base)
 		}
 	}
-	return best
+	return out
 }
 
 // sameButOne tells whether two lists of words, which begin and end alike, are the same
@@ -281,14 +308,24 @@ func literals(u use) []string {
 	return nil
 }
 
-// tails returns the ends of a metric's name, of at least two words, as they stand where
-// code puts the name together from pieces.
-func tails(u use) (out []string) {
-	if u.kind != metric {
-		return nil
-	}
-	for _, rest := range rests(u) {
-		if end := strings.Trim(rest, `"'`); strings.Contains(end, "_") {
+// pieces returns the beginnings and ends of a metric's name as they stand where code puts
+// it together: those that hold the word that differs from an emitted name, or, where none
+// does, the ends of at least two words.
+func pieces(u use, differs string) (out []string) {
+	for _, name := range append([]string{u.name}, bases(u.name)...) {
+		words := strings.Split(name, "_")
+		last := slices.Index(words, differs)
+		if differs == "" {
+			last = len(words) - 2
+		} else if last > 0 {
+			out = append(out, `"`+differs+`"`, "'"+differs+"'")
+			head := strings.Join(words[:last+1], "_")
+			for _, end := range []string{`"`, `_"`, "'", "_'", "%s", "_%s", "#{", "_#{", "{", "_{"} {
+				out = append(out, head+end)
+			}
+		}
+		for at := 1; at <= last; at++ {
+			end := strings.Join(words[at:], "_")
 			for _, before := range []string{`"`, `"_`, "'", "'_", "`", "`_", "%s_", "}_", "}"} {
 				out = append(out, before+end)
 			}
