@@ -57,8 +57,8 @@ func claims(out io.Writer, verdicts string, drawn []precision.Finding, over stri
 	}
 	j := precision.Judge(drawn, known)
 	return json.NewEncoder(out).Encode(map[string][]claim{"Claims": {{
-		Figure: "`cf clean` and `--check-telemetry` on code of others: precision",
-		Goal:   fmt.Sprintf("at least %d %%, two readers who did not write the rule", goal),
+		Figure:     "`cf clean` and `--check-telemetry` on code of others: precision",
+		Goal:       fmt.Sprintf("at least %d %%, two readers who did not write the rule", goal),
 		Measured:   fmt.Sprintf("%.0f %% of %d called right by both of two readers", j.Precision(), j.Drawn),
 		Conditions: fmt.Sprintf("%s; drawn by turns one of each rule; %d without verdicts, the readers differ on %d", over, j.Unjudged, j.Differ),
 		Holds:      j.Unjudged == 0 && j.Precision() >= goal,
