@@ -1,47 +1,22 @@
 package scaffold
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
-
+	"github.com/bitactor/cf/scaffold/planted"
 	"github.com/bitactor/cf/templates"
 )
 
-// plantedBug is a bug to put into a generated file: the tests of the generated
-// project must fail with it. The lists lie in testdata/planted.
-type plantedBug struct {
-	Block    string   `yaml:"block"`     // whose file it is; told by the file where it is missing
-	File     string   `yaml:"file"`      // path in the generated project
-	Replace  string   `yaml:"replace"`   // occurs once in the rendered file
-	With     string   `yaml:"with"`      // what takes its place
-	CaughtBy testList `yaml:"caught_by"` // tests, relative to bitactor_otp
-	Needs    string   `yaml:"needs"`     // "ra": only the tests over three nodes find it
-}
-
-// testList is one test file or several.
-type testList []string
-
-func (l *testList) UnmarshalYAML(unmarshal func(any) error) error {
-	var one string
-	if unmarshal(&one) == nil {
-		*l = testList{one}
-		return nil
-	}
-	var many []string
-	err := unmarshal(&many)
-	*l = many
-	return err
-}
-
-// wholly are the blocks whose every Elixir module has a planted bug.
-var wholly = []string{"analytics", "health", "http", "metrics", "requests", "telemetry"}
+// blameless are the generated files without a planted bug, and why.
+var blameless = map[string]string{}
 
 // plantedBugs reads all lists, and renders the whole system that they are for.
-func plantedBugs(t *testing.T) ([]plantedBug, map[string]File, *Catalogue) {
+func plantedBugs(t *testing.T) ([]planted.Bug, map[string]File, *Catalogue) {
 	t.Helper()
 	c, err := Load(templates.FS)
 	if err != nil {
@@ -55,72 +30,93 @@ func plantedBugs(t *testing.T) ([]plantedBug, map[string]File, *Catalogue) {
 	for _, f := range rendered {
 		files[f.Path] = f
 	}
-	lists, err := filepath.Glob("testdata/planted/*.yaml")
-	if err != nil || len(lists) == 0 {
-		t.Fatalf("no lists of planted bugs: %v", err)
+	bugs, err := planted.Read("testdata/planted")
+	if err != nil {
+		t.Fatal(err)
 	}
-	var all []plantedBug
-	for _, list := range lists {
-		text, err := os.ReadFile(list)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var bugs []plantedBug
-		if err := yaml.UnmarshalWithOptions(text, &bugs, yaml.Strict()); err != nil {
-			t.Fatalf("%s: %v", list, err)
-		}
-		all = append(all, bugs...)
-	}
-	return all, files, c
+	return bugs, files, c
 }
 
 // A list that names text which is not there, or tests that are not there, would
 // plant nothing and catch nothing.
 func TestPlantedBugsFit(t *testing.T) {
 	bugs, files, c := plantedBugs(t)
-	bitten := map[string]bool{}
+	tests := testsOf(t, "deploytest")
 	for _, b := range bugs {
-		bitten[b.File] = true
 		f, ok := files[b.File]
 		if !ok {
-			t.Errorf("%s: no block renders it", b.File)
+			t.Errorf("%s: no block renders %s", b.Name, b.File)
 			continue
 		}
 		if n := strings.Count(string(f.Content), b.Replace); n != 1 || b.Replace == b.With {
-			t.Errorf("%s: %q occurs %d times", b.File, b.Replace, n)
+			t.Errorf("%s: %s: %q occurs %d times", b.Name, b.File, b.Replace, n)
 		}
 		if owner, _ := c.Owner(b.File); b.Block != "" && owner.ID != b.Block {
-			t.Errorf("%s: belongs to block %s, not %s", b.File, owner.ID, b.Block)
+			t.Errorf("%s: %s belongs to block %s, not %s", b.Name, b.File, owner.ID, b.Block)
 		}
 		if len(b.CaughtBy) == 0 {
-			t.Errorf("%s: no test is named", b.File)
+			t.Errorf("%s: nothing is named that finds it", b.Name)
 		}
-		for _, test := range b.CaughtBy {
-			name := filepath.ToSlash(filepath.Join("bitactor_otp", test))
-			if !holds(files, name) {
-				t.Errorf("%s: no block renders the test %s", b.File, test)
+		for _, test := range b.Of(planted.Suite) {
+			if !slices.ContainsFunc(slices.Collect(maps.Keys(files)), within(suite(test))) {
+				t.Errorf("%s: no block renders the test %s", b.Name, test)
 			}
 		}
-	}
-	for _, id := range wholly {
-		b, err := c.Block(id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range b.Paths() {
-			if strings.HasPrefix(p, "bitactor_otp/lib/") && !bitten[p] {
-				t.Errorf("%s: no bug is planted in it", p)
+		for _, test := range b.Of(planted.Test) {
+			if !slices.Contains(tests, test) {
+				t.Errorf("%s: deploytest has no %s", b.Name, test)
 			}
+		}
+		if len(b.Of(planted.Suite, planted.Command)) > 0 && len(b.Of(planted.Test, planted.Checker)) > 0 {
+			t.Errorf("%s: found by the project and from outside: two bugs", b.Name)
 		}
 	}
 }
 
-// holds reports whether name is a file or a folder of files.
-func holds(files map[string]File, name string) bool {
-	for p := range files {
-		if p == name || strings.HasPrefix(p, name+"/") {
-			return true
+// TestEveryFileHasAPlantedBug: a file that no bug can be planted in and found is
+// one that nothing looks at. A test of the generated project has to find one.
+func TestEveryFileHasAPlantedBug(t *testing.T) {
+	bugs, files, _ := plantedBugs(t)
+	for name := range files {
+		found := slices.ContainsFunc(bugs, func(b planted.Bug) bool {
+			return b.File == name || strings.HasSuffix(name, "_test.exs") &&
+				slices.ContainsFunc(b.Of(planted.Suite), func(test string) bool { return within(suite(test))(name) })
+		})
+		if why, exempt := blameless[name]; exempt == found {
+			t.Errorf("%s: a bug is planted in it: %v; exempt: %q", name, found, why)
 		}
 	}
-	return false
+	for name := range blameless {
+		if _, ok := files[name]; !ok {
+			t.Errorf("%s is exempt, and no block renders it", name)
+		}
+	}
+}
+
+// suite returns the path in the project of a test that is named from bitactor_otp.
+func suite(test string) string { return filepath.ToSlash(filepath.Join("bitactor_otp", test)) }
+
+// within tells of a path whether it is name or lies below it.
+func within(name string) func(string) bool {
+	return func(path string) bool { return path == name || strings.HasPrefix(path, name+"/") }
+}
+
+// testsOf returns the test functions of a package.
+func testsOf(t *testing.T, folder string) []string {
+	t.Helper()
+	sources, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, source := range sources {
+		text, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range testFunc.FindAllSubmatch(text, -1) {
+			names = append(names, string(m[1]))
+		}
+	}
+	return names
 }

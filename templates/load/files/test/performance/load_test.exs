@@ -1,6 +1,3 @@
-beams = Code.compile_file(Path.join(__DIR__, "measures.exs"))
-:persistent_term.put({BitActor.Load, :beams}, beams)
-
 defmodule BitActor.LoadTest do
   @moduledoc """
   `mix test --only load`. What is timed together runs in turn, in one run, and the

@@ -360,6 +360,14 @@ defmodule BitActor.HTTPTest do
     assert HTTP.port(:http_test_none) == nil
   end
 
+  test "the node of the tests takes a free port, of loopback alone" do
+    port = HTTP.port()
+    assert is_integer(port) and port != 9568
+    assert {:ok, socket} = :gen_tcp.connect({127, 0, 0, 1}, port, [])
+    :gen_tcp.close(socket)
+    assert {:error, _refused} = :gen_tcp.connect({127, 0, 0, 2}, port, [], 5_000)
+  end
+
   defp eventually(condition, tries \\ 500) do
     cond do
       condition.() -> :ok
