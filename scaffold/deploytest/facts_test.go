@@ -16,6 +16,7 @@ type facts struct {
 	modules   map[string]bool
 	events    map[string]bool   // "bitactor.consensus.command"
 	variables map[string]string // what BitActor.Environment reads -> default
+	text      string            // as Elixir printed them
 }
 
 // ask prints one fact a line: kind, file of the module, and what follows.
@@ -49,6 +50,11 @@ func whatIs(t *testing.T) facts {
 
 func askProject(t *testing.T) facts {
 	t.Helper()
+	if file := os.Getenv(factsVariable); file != "" {
+		text, err := os.ReadFile(file)
+		must(t, err)
+		return read(t, string(text))
+	}
 	dir := filepath.Join(whole(t).write(t), "bitactor_otp")
 	must(t, os.WriteFile(filepath.Join(dir, "ask.exs"), []byte(ask), 0o644))
 	environ := []string{"MIX_ENV=dev", "HOME=" + t.TempDir(), "BITACTOR_NIF=off", "ERL_LIBS="}
@@ -59,8 +65,13 @@ func askProject(t *testing.T) facts {
 	if err != nil {
 		t.Fatalf("mix run: %v\n%s", err, out)
 	}
-	f := facts{map[string]map[string]string{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]string{}}
-	for line := range strings.Lines(out) {
+	return read(t, out)
+}
+
+func read(t *testing.T, text string) facts {
+	t.Helper()
+	f := facts{map[string]map[string]string{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]string{}, text}
+	for line := range strings.Lines(text) {
 		words := append(strings.Fields(line), "", "")
 		switch words[0] {
 		case "module":

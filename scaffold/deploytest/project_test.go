@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/check/data"
 	"github.com/bitactor/cf/check/docker"
 	"github.com/bitactor/cf/check/kubernetes"
@@ -31,7 +32,8 @@ var deployBlocks = []string{"architecture", "ci", "deployment", "docker", "kuber
 // project is a rendered project: paths and texts.
 type project map[string]string
 
-// render returns the project with the blocks ids and all that they need.
+// render returns the project with the blocks ids and all that they need, with the
+// planted bug that the tests of this process are to find, if any.
 func render(t testing.TB, profile string, ids ...string) project {
 	t.Helper()
 	c := catalogue(t)
@@ -42,6 +44,9 @@ func render(t testing.TB, profile string, ids ...string) project {
 	p := project{}
 	for _, f := range files {
 		p[f.Path] = string(f.Content)
+	}
+	if bug := toFind(t); bug != nil && p[bug.File] != "" {
+		p[bug.File] = bug.Into(p[bug.File])
 	}
 	return p
 }
@@ -109,12 +114,16 @@ func need(t testing.TB, program, debian string) {
 	t.Skipf("%s is missing: install the package %s", program, debian)
 }
 
+// checkers are those of cf that know the files of these blocks.
+func checkers() []check.Checker {
+	return append(data.New(), docker.New(), kubernetes.New(), markdown.New(), prometheus.New(), workflow.New())
+}
+
 // judge fails the test for each finding of a checker in p. Every file of a
 // project is there for links and copies to lead to.
 func judge(t testing.TB, p, own project) {
 	t.Helper()
-	checkers := append(data.New(), docker.New(), kubernetes.New(), markdown.New(), prometheus.New(), workflow.New())
-	for _, c := range checkers {
+	for _, c := range checkers() {
 		var changed []string
 		for name, text := range own {
 			if c.Match(name, []byte(text[:min(len(text), 512)])) {

@@ -20,6 +20,10 @@ defmodule BitActor.MemoryTest do
     pid
   end
 
+  test "readiness asks how much is left" do
+    assert {:memory, &Memory.healthy/0} in BitActor.Catalogue.health_checks()
+  end
+
   describe "the cgroup" do
     test "is the tightest of the groups above", %{tmp_dir: root} do
       groups = %{"" => {"max", 900, 0}, "a" => {"1000", 800, 300}, "a/b" => {"2000", 100, 0}}
