@@ -13,7 +13,10 @@ import (
 )
 
 // blameless are the generated files without a planted bug, and why.
-var blameless = map[string]string{}
+var blameless = map[string]string{
+	"test/integration/test_helper.exs": "loads what its tests share: without it none of them runs",
+	"test/performance/test_helper.exs": "loads what its tests share: without it none of them runs",
+}
 
 // plantedBugs reads all lists, and renders the whole system that they are for.
 func plantedBugs(t *testing.T) ([]planted.Bug, map[string]File, *Catalogue) {
@@ -63,7 +66,7 @@ func TestPlantedBugsFit(t *testing.T) {
 			}
 		}
 		for _, test := range b.Of(planted.Test) {
-			if !slices.Contains(tests, test) {
+			if function, _, _ := strings.Cut(test, "/"); !slices.Contains(tests, function) {
 				t.Errorf("%s: deploytest has no %s", b.Name, test)
 			}
 		}

@@ -75,7 +75,7 @@ func TestRunbookSectionsAreWhole(t *testing.T) {
 // TestPathsExist wants each path that a document names in backquotes or in a command
 // to be in the project.
 func TestPathsExist(t *testing.T) {
-	named := regexp.MustCompile("(?:`|[ (\"'])((?:bitactor_otp|src|test|docker|k8s|ci|monitoring|docs|\\.github)/[\\w./*-]*\\w)")
+	named := regexp.MustCompile("(?m)(?:^|[` (\"'])((?:bitactor_otp|src|test|docker|k8s|ci|monitoring|docs|\\.github)/[\\w./*-]*\\w)")
 	for _, ids := range [][]string{catalogue(t).All(scaffold.ProfileOTP), {"architecture", "server"}, {"deployment"}, {"operations"}, {"runbook"}} {
 		p := render(t, scaffold.ProfileOTP, ids...)
 		for name, text := range p.documents() {

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -186,6 +188,36 @@ func TestSelectorsLeadToPods(t *testing.T) {
 	}
 }
 
+// TestImageIsThatOfThePods wants the image to be made of its own stages, and to run
+// as the user, and with the data folder, that the pods have.
+func TestImageIsThatOfThePods(t *testing.T) {
+	text := whole(t)["docker/Dockerfile.bitactor"]
+	stages := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^FROM \S+ AS (\S+)$`).FindAllStringSubmatch(text, -1) {
+		stages[m[1]] = true
+	}
+	copied := regexp.MustCompile(`(?m)^COPY --from=(\S+) `).FindAllStringSubmatch(text, -1)
+	if len(copied) == 0 {
+		t.Error("nothing is copied from a stage")
+	}
+	for _, m := range copied {
+		if !stages[m[1]] {
+			t.Errorf("%s is no stage", m[1])
+		}
+	}
+	users := regexp.MustCompile(`(?m)^USER (\d+):(\d+)$`).FindAllStringSubmatch(text, -1)
+	c := manifests(t)
+	for _, w := range c.workloads() {
+		context := w.pod.Spec.SecurityContext
+		if want := fmt.Sprintf("%d:%d", *context.RunAsUser, *context.RunAsGroup); len(users) != 1 || users[0][1]+":"+users[0][2] != want {
+			t.Errorf("the image runs as %v, and %s as %s", users, w.name, want)
+		}
+	}
+	if folder := c.configs[0].Data["BITACTOR_DATA_DIR"]; !strings.Contains(text, "BITACTOR_DATA_DIR="+folder+"\n") || !strings.Contains(text, " "+folder+"\n") {
+		t.Errorf("the image has no folder %s", folder)
+	}
+}
+
 // TestPortsAreThoseOfTheSystem compares names and numbers with the defaults of the
 // environment and with what the image says that it listens on.
 func TestPortsAreThoseOfTheSystem(t *testing.T) {
@@ -296,6 +328,10 @@ func TestGraceOutlastsTheDrain(t *testing.T) {
 	if shutdown == nil || shutdown[1] != "30000" {
 		t.Fatalf("the release's -shutdown_time is %v; the grace periods were chosen for 30000", shutdown)
 	}
+	drain := regexp.MustCompile(`(?s)drain_delay_ms: ([\d_]+).*drain_timeout_ms: ([\d_]+)`).FindStringSubmatch(p["bitactor_otp/config/config.exs"])
+	if drain == nil || milliseconds(t, drain[1])+milliseconds(t, drain[2]) >= 30_000 {
+		t.Errorf("the drain is %q, and the release waits 30 s for it", drain)
+	}
 	for _, w := range readCluster(t, p[manifestPath]).workloads() {
 		hook := w.pod.Spec.Containers[0].Lifecycle.PreStop.Exec.Command
 		seconds := int64(5)
@@ -314,6 +350,14 @@ func TestGraceOutlastsTheDrain(t *testing.T) {
 			t.Errorf("%s: a grace of %d s is shorter than %d s of preStop and 30 s of stopping", w.name, grace, seconds)
 		}
 	}
+}
+
+// milliseconds reads a number as Elixir writes it.
+func milliseconds(t *testing.T, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(strings.ReplaceAll(text, "_", ""))
+	must(t, err)
+	return n
 }
 
 // TestVariablesAreThoseOfTheRelease wants every BITACTOR_ variable of the pods to

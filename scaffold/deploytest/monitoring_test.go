@@ -60,19 +60,21 @@ func (p project) alerts(t *testing.T) []string {
 // that the block needs.
 func TestPromtool(t *testing.T) {
 	need(t, "promtool", "prometheus")
-	for _, p := range []project{whole(t), render(t, scaffold.ProfileOTP, "monitoring")} {
+	for name, p := range map[string]project{"whole": whole(t), "alone": render(t, scaffold.ProfileOTP, "monitoring")} {
 		config := "monitoring/prometheus/prometheus.yml"
 		// Debian's promtool is built without discovery in Kubernetes.
 		p[config] = regexp.MustCompile(`(?s)    kubernetes_sd_configs:.*?(    relabel_configs:)`).ReplaceAllString(p[config], "    static_configs: [{targets: [a]}]\n$1")
 		dir := p.write(t)
-		for _, args := range [][]string{
-			append([]string{"check", "rules", "--lint=all", "--lint-fatal"}, p.names(rulesPattern)...),
-			append([]string{"test", "rules"}, p.names(testsPattern)...),
-			{"check", "config", config},
+		for part, args := range map[string][]string{
+			"rules":  append([]string{"check", "rules", "--lint=all", "--lint-fatal"}, p.names(rulesPattern)...),
+			"tests":  append([]string{"test", "rules"}, p.names(testsPattern)...),
+			"config": {"check", "config", config},
 		} {
-			if out, err := run(t, dir, nil, "promtool", args...); err != nil {
-				t.Errorf("promtool %v: %v\n%s", args, err, out)
-			}
+			t.Run(name+"/"+part, func(t *testing.T) {
+				if out, err := run(t, dir, nil, "promtool", args...); err != nil {
+					t.Errorf("promtool %v: %v\n%s", args, err, out)
+				}
+			})
 		}
 	}
 }
@@ -310,6 +312,84 @@ func (d dashboard) panels() []string {
 		}
 	}
 	return problems
+}
+
+// scrape is a job of Prometheus' configuration, as far as it says what is scraped.
+type scrape struct {
+	JobName   string `yaml:"job_name"`
+	Discovery []struct {
+		Role       string
+		Namespaces struct{ Names []string }
+	} `yaml:"kubernetes_sd_configs"`
+	Relabel []struct {
+		Source        []string `yaml:"source_labels"`
+		Regex, Action string
+	} `yaml:"relabel_configs"`
+}
+
+// keeps tells whether the rules with the action keep let a target through, and of
+// which label one wants something else.
+func (s scrape) keeps(target map[string]string) (string, bool) {
+	for _, r := range s.Relabel {
+		if r.Action != "keep" {
+			continue
+		}
+		var values []string
+		for _, label := range r.Source {
+			values = append(values, target[label])
+		}
+		if !regexp.MustCompile("^(?:" + r.Regex + ")$").MatchString(strings.Join(values, ";")) {
+			return strings.Join(r.Source, ";"), false
+		}
+	}
+	return "", true
+}
+
+// TestScrapeFindsThePods wants the one job of the configuration to keep one port of
+// each pod of the manifests, and the rules to ask for that job.
+func TestScrapeFindsThePods(t *testing.T) {
+	p := whole(t)
+	var config struct {
+		Jobs []scrape `yaml:"scrape_configs"`
+	}
+	must(t, yaml.Unmarshal([]byte(p["monitoring/prometheus/prometheus.yml"]), &config))
+	if len(config.Jobs) != 1 || len(config.Jobs[0].Discovery) != 1 {
+		t.Fatalf("the jobs are %+v", config.Jobs)
+	}
+	job, c := config.Jobs[0], manifests(t)
+	if d := job.Discovery[0]; d.Role != "pod" || !slices.Equal(d.Namespaces.Names, []string{c.namespaces[0].Name}) {
+		t.Errorf("the pods are looked for as %+v", d)
+	}
+	word := regexp.MustCompile(`\W`)
+	for _, w := range c.workloads() {
+		kept := map[string]int{}
+		for _, port := range w.pod.Spec.Containers[0].Ports {
+			target := map[string]string{"__meta_kubernetes_pod_container_port_name": port.Name, "__meta_kubernetes_pod_phase": "Running"}
+			for name, value := range w.pod.Labels {
+				target["__meta_kubernetes_pod_label_"+word.ReplaceAllString(name, "_")] = value
+			}
+			label, ok := job.keeps(target)
+			kept[label]++
+			if ok && port.Name != "http" {
+				t.Errorf("%s: the port %s is scraped", w.name, port.Name)
+			}
+		}
+		if kept[""] != 1 {
+			t.Errorf("%s: %d ports are scraped: %v", w.name, kept[""], kept)
+		}
+	}
+	named := regexp.MustCompile(`job="([^"]*)"`)
+	asked := 0
+	for _, r := range p.rules(t) {
+		for _, m := range named.FindAllStringSubmatch(r.Expr, -1) {
+			if asked++; m[1] != job.JobName {
+				t.Errorf("%s%s asks for the job %s, which is %s", r.Alert, r.Record, m[1], job.JobName)
+			}
+		}
+	}
+	if asked == 0 {
+		t.Error("no rule asks for a job")
+	}
 }
 
 // TestRecordedRulesAreUsed finds a rule that nothing reads.

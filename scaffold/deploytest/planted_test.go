@@ -53,11 +53,15 @@ func TestPlantedBugsAreFound(t *testing.T) {
 	must(t, os.WriteFile(facts, []byte(whatIs(t).text), 0o644))
 	sound := whole(t)
 	for _, b := range bugs {
+		if len(b.Of(planted.Test, planted.Checker)) == 0 {
+			continue
+		}
 		t.Run(b.Name+" "+filepath.Base(b.File), func(t *testing.T) {
 			t.Parallel()
 			for _, name := range b.Of(planted.Test) {
 				environ := []string{plantedVariable + "=" + b.Name, factsVariable + "=" + facts}
-				out, err := run(t, ".", environ, os.Args[0], "-test.run=^"+name+"$")
+				test, part, _ := strings.Cut(name, "/")
+				out, err := run(t, ".", environ, os.Args[0], "-test.failfast", "-test.run=^"+test+"$/"+part)
 				if err == nil || !strings.Contains(out, "--- FAIL: "+name) {
 					t.Errorf("%s does not find %q in %s\n%s", name, b.With, b.File, out)
 				}

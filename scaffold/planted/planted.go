@@ -36,7 +36,7 @@ const (
 	Suite Kind = iota
 	// Command is a call of Mix that changes nothing, "mix compile" or "mix format".
 	Command
-	// Test is a test function of scaffold/deploytest.
+	// Test is a test function of scaffold/deploytest, or a part of one, "TestX/part".
 	Test
 	// Checker is a checker of cf, "cf docker": what `cf validate FILE` runs.
 	Checker

@@ -9,8 +9,8 @@ image=${1:?usage: ci/image-test.sh IMAGE}
 scratch=$(mktemp -d)
 container=
 finish() {
-  [ -z "$container" ] || docker rm --force "$container" >/dev/null
   rm -rf "$scratch"
+  [ -z "$container" ] || docker rm --force "$container" >/dev/null
 }
 trap finish EXIT
 
