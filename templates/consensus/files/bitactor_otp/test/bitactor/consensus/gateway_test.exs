@@ -1,6 +1,6 @@
 defmodule BitActor.Consensus.GatewayTest do
-  # A gateway's way to voters that are gone, and what it knows of them. The only voter that runs is this node, which has no name;
-  # the others are gone, as those are that a gateway has to pass over.
+  # A gateway's way past voters that are gone, and what it knows of them. The only voter that
+  # runs is this node, which has no name.
   use ExUnit.Case, async: false
 
   alias BitActor.Consensus.Remote
