@@ -339,8 +339,16 @@ defmodule BitActor.ReleaseTest do
     end
   end
 
+  # A node that starts although it must not would outlive the test: its time is bounded.
   defp run(bin, env, args) do
     {program, args} = command(bin, env, args)
+
+    {program, args} =
+      case System.find_executable("timeout") do
+        nil -> {program, args}
+        timeout -> {timeout, ["--kill-after=5", "90", program | args]}
+      end
+
     System.cmd(program, args, stderr_to_stdout: true)
   end
 
