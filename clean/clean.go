@@ -124,12 +124,12 @@ func (p *Pattern) find(ctx context.Context, file string, tree *syntax.File, name
 		if !ok || found.Start < end { // inside one that was found already
 			continue
 		}
-		keep, drop := p.judge(m)
+		keep, drop := judge(p.Unless, m)
 		if drop {
 			continue
 		}
 		f := Finding{Pattern: p, File: file, Line: tree.Line(found.Start), Text: firstLine(tree.Text(found)), Kept: keep}
-		if p.Action != "" && keep == "" {
+		if left, never := judge(p.Unmended, m); p.Action != "" && keep == "" && left == "" && !never {
 			f.edit, f.mended = actions[p.Action](p, m)
 		}
 		end = found.End

@@ -23,18 +23,36 @@ func (m match) text(name string) string { return m.tree.Text(m.by[name]) }
 type condition func(m match) (keep string, drop bool)
 
 var conditions = map[string]condition{
-	"boundary": func(m match) (string, bool) {
-		if call := boundary.FindString(m.text("found")); call != "" {
-			return fmt.Sprintf("a boundary: %s can fail by what lies outside of this program", strings.TrimRight(strings.TrimSpace(call), "(")), false
+	"boundary": func(m match) (string, bool) { return outside(crossed(m.text("found"))), false },
+	// The same where the handler is around little else: one around many lines hides what
+	// fails inside of the program, too.
+	"narrow-boundary": func(m match) (string, bool) {
+		if strings.Count(m.text("found"), "\n") > narrowLines {
+			return "", false
 		}
-		return "", false
+		return outside(crossed(m.text("found"))), false
 	},
-	// A comment inside says why.
+	// Something is closed or removed, or looked for to be imported: nothing depends on it.
+	"cleanup": func(m match) (string, bool) { return outside(cleanup.FindString(m.text("body"))), false },
+	// A comment inside says why: inside of the handler, where the pattern names it, or in the
+	// line above.
 	"commented": func(m match) (string, bool) {
 		found := m.by["found"]
+		within := found
+		if handler, ok := m.by["_handler"]; ok {
+			within = handler
+		}
 		return "", slices.ContainsFunc(m.tree.Regions(), func(r syntax.Region) bool {
-			return r.Kind == syntax.Comment && found.Start <= r.Range.Start && r.Range.End <= found.End
+			above := within != found && m.tree.Line(r.Range.Start) == m.tree.Line(found.Start)-1
+			return r.Kind == syntax.Comment && (above || within.Start <= r.Range.Start && r.Range.End <= within.End)
 		})
+	},
+	// The statement has other handlers, or an end of its own.
+	"others": func(m match) (string, bool) {
+		if len(clauses.FindAllString(m.text("found"), 2)) > 1 {
+			return "it has other clauses", false
+		}
+		return "", false
 	},
 	// The value names what was caught: it is passed on.
 	"used": func(m match) (string, bool) {
@@ -54,7 +72,8 @@ var conditions = map[string]condition{
 		}
 		return "", false
 	},
-	// A method that others are to implement, or one that stands for a decorator alone.
+	// A method that others are to implement, or one that stands for a decorator alone; a
+	// function only where its decorator sends calls to others by their types.
 	"implemented": func(m match) (string, bool) {
 		s, ok := m.around(syntax.Method, syntax.Function)
 		if !ok {
@@ -63,17 +82,17 @@ var conditions = map[string]condition{
 		text := m.tree.Text(s.Range)
 		silent := !strings.ContainsAny(m.text("found"), `"'`)
 		decorated := strings.HasPrefix(strings.TrimSpace(text), "@")
-		return "", s.Parent != "" && (m.names[s.Name] > 1 || strings.HasPrefix(s.Name, "__") || forOthers.MatchString(text)) || silent && decorated
+		if s.Parent == "" {
+			return "", silent && dispatched.MatchString(text)
+		}
+		return "", m.names[s.Name] > 1 || strings.HasPrefix(s.Name, "__") || forOthers.MatchString(text) || silent && decorated
 	},
 	// The check before it decides by what is there.
 	"lookup": func(m match) (string, bool) { return "", lookup.MatchString(m.text("before")) },
+	// The innermost function around does not answer with an error.
+	"no-error": func(m match) (string, bool) { return "", !answersError.MatchString(m.function()) },
 	// What is looked at, on the line that opens the block around, lies outside.
-	"boundary-subject": func(m match) (string, bool) {
-		if call := boundary.FindString(m.opening()); call != "" {
-			return fmt.Sprintf("a boundary: %s can fail by what lies outside of this program", strings.TrimRight(strings.TrimSpace(call), "(")), false
-		}
-		return "", false
-	},
+	"boundary-subject": func(m match) (string, bool) { return outside(crossed(m.opening())), false },
 	// The name of the function, or its spec, says what the answer means.
 	"attempt": func(m match) (string, bool) {
 		s, ok := m.around(syntax.Function, syntax.Macro)
@@ -83,37 +102,61 @@ var conditions = map[string]condition{
 		spec := specified.FindString(m.tree.Text(syntax.Range{Start: s.Range.Start, End: s.NameRange.Start}))
 		return "", attempt.MatchString(s.Name) || slices.Contains(words(spec), strings.Trim(m.text("value"), ":")) && strings.Contains(spec, "|")
 	},
-	// The new error speaks of the one that was caught, or ends the program with it, or the
+	// The new error speaks of the one that was caught, not of its code alone, or ends the program with it, or the
 	// one that was caught is in the log with a level that is kept.
 	"named": func(m match) (string, bool) {
 		caught := m.text("caught")
 		for line := range strings.Lines(m.text("body")) {
-			if !quiet.MatchString(line) && slices.Contains(words(line), caught) || loggedWhole.MatchString(line) {
+			if !quiet.MatchString(line) && slices.Contains(words(partial.ReplaceAllString(line, "")), caught) || loggedWhole.MatchString(line) {
 				return "", true
 			}
 		}
 		return "", exits.MatchString(m.text("change"))
 	},
-	// A method that says no more than that it is not implemented: as often as not one that an
-	// interface asks of a type which never has it.
+	// An exported method that says no more than that it is not implemented: as often as not one
+	// that an interface asks of a type which never has it.
 	"forced": func(m match) (string, bool) {
 		s, ok := m.around(syntax.Method)
-		return "", ok && s.Kind == syntax.Method && bare.MatchString(m.text("_text"))
+		return "", ok && exported.MatchString(s.Name) && bare.MatchString(m.text("_text"))
 	},
 }
 
 var (
-	boundary    = lazyregexp.New(`\b(?:File|IO|Path|Port|System|Req|HTTPoison|Finch|Tesla|Mint|Jason|Poison|JSON|URI|Base|Integer|Float|Decimal|Date|DateTime|NaiveDateTime|Time|Code|Node|Repo|Application|Registry|Process|GenServer|Agent|Task|Supervisor|DynamicSupervisor|Module|Mix|Regex|Logger)\.\w|:(?:gen_tcp|gen_udp|ssl|inet|inet_res|httpc|ets|dets|mnesia|file|os|net_adm|net_kernel|rpc|erpc|gen_server|erlang|persistent_term|code|zlib|json|erl_eval|erl_scan|beam_lib|public_key|crypto|global|pg|ra|telemetry)\.\w|\b(?:String\.to_(?:integer|float|atom|existing_atom)|apply|send|receive|exit|struct!?)\b|\w*(?:parse|decode|deserialize|connect|fetch|request|read|load|eval|close|stop|kill|shutdown|cleanup|unlink|remove|delete|getattr|open|import|socket|subprocess|recv|print|log|flush|write|terminate|release|cancel|del)\w*[!?]?\(|\b(?:import|os\.|sys\.|shutil\.|json\.|requests\.|httpx\.|aiohttp\.|urllib|float|int)\b|\bList\.to_\w+|\.__info__\(|\.module_info\(`)
-	abstract    = lazyregexp.New(`abstractmethod|\bABC\b|Protocol|Base|Abstract|Interface|Mixin|Visitor|overload`)
-	lookup      = lazyregexp.New(`\b(?:Stat|Lstat|Lookup\w*|ReadFile|Open|LookPath|Getwd|Parse\w*|Atoi|Unmarshal|Get\w*|Find\w*|Rel|EvalSymlinks)\(`)
-	forOthers   = lazyregexp.New(`(?i)subclass|overrid|implementors?\b|derived class|child class|must (?:be )?implement`)
-	attempt     = lazyregexp.New(`^(?:safe|try|maybe)_|\?$`)
-	specified   = lazyregexp.New(`(?s)@spec\s.*`)
-	quiet       = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.debug\(`)
-	loggedWhole = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.exception\(|exc_info\s*=\s*True|^\s*traceback\.print_exc\(`)
-	bare        = lazyregexp.New(`(?i)^.not implemented[.!]?.$`)
-	exits       = lazyregexp.New(`^raise\s+(?:\w+\.)*(?:SystemExit|Exit|Abort|KeyboardInterrupt|StopIteration|StopAsyncIteration)\b`)
+	boundary     = lazyregexp.New(`\b(?:File|IO|Path|Port|System|Req|HTTPoison|Finch|Tesla|Mint|Jason|Poison|JSON|URI|Base|Integer|Float|Decimal|Date|DateTime|NaiveDateTime|Time|Code|Node|Repo|Application|Registry|Process|GenServer|Agent|Task|Supervisor|DynamicSupervisor|Module|Mix|Regex|Logger)\.\w|:(?:gen_tcp|gen_udp|ssl|inet|inet_res|httpc|ets|dets|mnesia|file|os|net_adm|net_kernel|rpc|erpc|gen_server|erlang|persistent_term|code|zlib|json|erl_eval|erl_scan|beam_lib|public_key|crypto|global|pg|ra|telemetry)\.\w|\b(?:String\.to_(?:integer|float|atom|existing_atom)|apply|send|receive|exit|struct!?)\b|\w*(?:parse|decode|deserialize|connect|fetch|request|read|load|eval|close|stop|kill|shutdown|cleanup|unlink|remove|delete|getattr|open|import|socket|subprocess|recv|print|log|flush|write|terminate|release|cancel|del)\w*[!?]?\(|\b(?:import|os\.|sys\.|shutil\.|json\.|requests\.|httpx\.|aiohttp\.|urllib|float|int)\b|\bList\.to_\w+|\.__info__\(|\.module_info\(`)
+	pure         = lazyregexp.New(`\b(?:Map|Keyword|MapSet|Enum|List|Tuple|Access|Stream)\.(?:fetch|delete|read|open|stop|flush|pop_in|drop|reject|remove)\w*[!?]?\(`)
+	answersError = lazyregexp.New(`\berror\)?\s*$`)
+	emptyType    = lazyregexp.New(`\b(?:interface|struct)\{\}`)
+	cleanup      = lazyregexp.New(`\b\w*(?:close|stop|kill|shutdown|cleanup|unlink|remove|terminate|release|cancel|flush|disconnect|rmtree|rmdir)\w*\(|\bdel \w|\bimport\b`)
+	clauses      = lazyregexp.New(`(?m)^\s*(?:except\b|else:|finally:)`)
+	abstract     = lazyregexp.New(`abstractmethod|\bABC\b|Protocol|Base|Abstract|Interface|Mixin|Visitor|overload`)
+	lookup       = lazyregexp.New(`\bos\.Open\w*\(|\b(?:Stat|Lstat|Lookup\w*|ReadFile|LookPath|Getwd|Parse\w*|Atoi|Unmarshal|Get\w*|Find\w*|Rel|EvalSymlinks)\(`)
+	dispatched   = lazyregexp.New(`^\s*@(?:\w+\.)*(?:singledispatch|multimethod|dispatch|generic|overload)\b`)
+	exported     = lazyregexp.New(`^\p{Lu}`)
+	forOthers    = lazyregexp.New(`(?i)subclass|overrid|implementors?\b|derived class|child class|must (?:be )?implement`)
+	attempt      = lazyregexp.New(`^(?:safe|try|maybe)_|\?$`)
+	specified    = lazyregexp.New(`(?s)@spec\s.*`)
+	quiet        = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.debug\(`)
+	loggedWhole  = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.exception\(|exc_info\s*=\s*True|^\s*traceback\.print_exc\(`)
+	bare         = lazyregexp.New(`(?i)^.not implemented[.!]?.$`)
+	partial      = lazyregexp.New(`\b\w+\.(?:code|status|status_code|errno|returncode|response|headers|name|pos|lineno)\b`)
+	exits        = lazyregexp.New(`^raise\s+(?:\w+\.)*(?:SystemExit|Exit|Abort|KeyboardInterrupt|StopIteration|StopAsyncIteration)\b`)
 )
+
+// narrowLines is how many lines a handler and what it is around have at most to be
+// about the boundary in it alone.
+const narrowLines = 8
+
+// crossed returns the first call in a text that leaves the program; "" for none. Those of
+// modules that only compute do not, whatever their name.
+func crossed(text string) string { return boundary.FindString(pure.ReplaceAllString(text, "")) }
+
+// outside says why a call stays handled; "" for none.
+func outside(call string) string {
+	if call == "" {
+		return ""
+	}
+	return fmt.Sprintf("a boundary: %s can fail by what lies outside of this program", strings.TrimRight(strings.TrimSpace(call), "("))
+}
 
 // around returns the innermost symbol of some kinds that holds what was found.
 func (m match) around(kinds ...syntax.Kind) (inner syntax.Symbol, ok bool) {
@@ -124,6 +167,37 @@ func (m match) around(kinds ...syntax.Kind) (inner syntax.Symbol, ok bool) {
 		}
 	}
 	return inner, ok
+}
+
+// function returns what stands before the body of the innermost function or function
+// literal of Go that holds what was found; "" for none. Braces in strings and comments
+// count, too: what is said of such a function may be wrong, and is then no finding or one
+// that the checks refuse to mend.
+func (m match) function() string {
+	s, ok := m.around(syntax.Function, syntax.Method)
+	if !ok {
+		return ""
+	}
+	text := m.tree.Text(syntax.Range{Start: s.Range.Start, End: m.by["found"].Start})
+	depth := 0
+	for i := len(text) - 1; i >= 0; i-- {
+		switch text[i] {
+		case '}':
+			depth++
+		case '{':
+			if depth--; depth >= 0 {
+				continue
+			}
+			depth = 0
+			head := text[:i]
+			head = head[max(strings.LastIndex(head, "func"), 0):]
+			// one with a brace of its own holds another block, around which it is
+			if strings.HasPrefix(head, "func") && !strings.ContainsAny(emptyType.ReplaceAllString(head, ""), "{}") {
+				return head
+			}
+		}
+	}
+	return ""
 }
 
 // opening returns the nearest line above that is indented less than what was found,
@@ -165,10 +239,10 @@ func words(s string) []string {
 	})
 }
 
-// judge asks the pattern's conditions.
-func (p *Pattern) judge(m match) (keep string, drop bool) {
-	for _, u := range p.Unless {
-		k, d := conditions[u](m)
+// judge asks the conditions of these names.
+func judge(names []string, m match) (keep string, drop bool) {
+	for _, name := range names {
+		k, d := conditions[name](m)
 		if d {
 			return "", true
 		}

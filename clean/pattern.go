@@ -24,6 +24,7 @@ type Pattern struct {
 	Word     string   // a file without it has none
 	Unless   []string // names of conditions, see conditions
 	Action   string   // name of the mend, see actions; "" where it is only listed
+	Unmended []string // names of conditions under which a finding is listed, and not mended
 	With     string   // the mend's text
 	Query    string   // of tree-sitter; @found is the place
 	Examples []Example
@@ -31,7 +32,7 @@ type Pattern struct {
 
 // Example is a source that the pattern is tried on.
 type Example struct {
-	Name  string // begins with "bad", "good" or "kept"
+	Name  string // begins with "bad", "listed" (bad, and not mended), "good" or "kept"
 	Text  string
 	After string // of a bad one: the source mended
 }
@@ -82,6 +83,8 @@ func parse(id string, data []byte) (*Pattern, error) {
 			p.Word = value
 		case key == "unless":
 			p.Unless = strings.Fields(value)
+		case key == "unmended":
+			p.Unmended = strings.Fields(value)
 		case key == "action":
 			p.Action = value
 		case key == "with":
@@ -104,7 +107,7 @@ func parse(id string, data []byte) (*Pattern, error) {
 	for i := range p.Examples {
 		p.Examples[i].After = after[p.Examples[i].Name]
 	}
-	for _, u := range p.Unless {
+	for _, u := range slices.Concat(p.Unless, p.Unmended) {
 		if conditions[u] == nil {
 			return nil, fmt.Errorf("pattern %s: unknown condition %q", id, u)
 		}

@@ -106,11 +106,17 @@ func (g *ground) plant(ctx context.Context, k kind, file string, out *Recall) er
 		return ctx.Err() // too large or no text: no place for a fault
 	}
 	lines := strings.Split(string(text), "\n")
+	parsed, err := syntax.Parse(ctx, syntax.Of(file, nil), text)
+	if err != nil {
+		return ctx.Err()
+	}
 	var places []int
+	offset := 0
 	for i, line := range lines {
-		if k.at.MatchString(line) {
+		if k.at.MatchString(line) && isCode(parsed, offset+len(indent(line))) {
 			places = append(places, i)
 		}
+		offset += len(line) + 1
 	}
 	g.random.Shuffle(len(places), func(i, j int) { places[i], places[j] = places[j], places[i] })
 	for _, at := range places {
@@ -134,6 +140,14 @@ func (g *ground) plant(ctx context.Context, k kind, file string, out *Recall) er
 		return nil
 	}
 	return nil
+}
+
+// isCode tells whether an offset lies outside of comments and strings: what stands in a
+// doc string is no code that could fail.
+func isCode(f *syntax.File, offset int) bool {
+	return !slices.ContainsFunc(f.Regions(), func(r syntax.Region) bool {
+		return r.Range.Start < offset && offset < r.Range.End
+	})
 }
 
 // count takes a fault as found where the copy has a finding more than the file.

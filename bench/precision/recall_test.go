@@ -36,6 +36,13 @@ def number(text):
         raise ValueError("no number") from e
 `,
 	"a.ex": `defmodule A do
+  @doc """
+  Numbers:
+
+      case compute(x) do
+        {:error, _} -> "none"
+      end
+  """
   def a(x) do
     case compute(x) do
       {:ok, y} -> y
