@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	perKind    = 8  // faults planted of each kind
-	recallGoal = 80 // percent of them that are found
+	perKind       = 24 // faults in code of each kind
+	perKindOfTree = 8  // those of telemetry: each takes a look at a whole tree
+	recallGoal    = 80 // percent of them that are found
 )
 
 // planted writes how many planted faults are found, over all and by kind: of code and
@@ -40,7 +41,7 @@ func planted(ctx context.Context, out io.Writer, args []string, seed uint64, tel
 		list = append(list, recalled("`cf clean` on faults planted in code of others: recall", 100, kinds,
 			fmt.Sprintf("%d code bases, seed %d, each fault alone in one function of a product file; %d more are told as kept at a boundary, and count as missed", len(corpora), seed, kept)))
 	}
-	kinds, err := precision.PlantTelemetry(ctx, corpora, perKind, seed)
+	kinds, err := precision.PlantTelemetry(ctx, corpora, perKindOfTree, seed)
 	if err != nil {
 		return err
 	}
