@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -119,7 +120,12 @@ func Find(ctx context.Context, c Corpus) (f *Found, err error) {
 // telemetryOf runs the telemetry checker over a tree with changes. It starts no
 // program, so the sandbox is off.
 func telemetryOf(ctx context.Context, tree *workspace.Tree, changes *workspace.Set) (list []check.Diagnostic, err error) {
-	box, err := sandbox.Open(ctx, sandbox.Options{Off: true})
+	cache, err := os.MkdirTemp("", "precision-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(cache)) }()
+	box, err := sandbox.Open(ctx, sandbox.Options{Off: true, Cache: cache})
 	if err != nil {
 		return nil, err
 	}
