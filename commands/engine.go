@@ -34,22 +34,37 @@ func (e *engineFlags) add(cmd *cobra.Command, a *App) {
 // addOwn adds what is about the model's work.
 func (e *engineFlags) addOwn(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&e.level, "ai-level", string(engine.Normal), "how much to spend: normal, high or hyper")
-	f.DurationVar(&e.budget, "budget", 0, "most `TIME` for model and checks together, such as 5m; 0 is what the settings say (budget_seconds)")
-	f.Bool("no-memory", false, "show the model nothing of changes that landed before, and keep nothing of this one")
+	addAsking(cmd, &e.level, &e.budget)
 	f.BoolVar(&e.removals, "allow-removals", false, "definitions may go and files may shrink")
 	f.BoolVar(&e.review, "review", false, "ask on the terminal about each hunk before it lands")
+}
+
+// addAsking adds how much a model is asked.
+func addAsking(cmd *cobra.Command, level *string, budget *time.Duration) {
+	f := cmd.Flags()
+	f.StringVar(level, "ai-level", string(engine.Normal), "how much to spend: normal, high or hyper")
+	f.DurationVar(budget, "budget", 0, "most `TIME` for model and checks together, such as 5m; 0 is what the settings say (budget_seconds)")
+	f.Bool("no-memory", false, "show the model nothing of changes that landed before, and keep nothing of this one")
 	_ = cmd.RegisterFlagCompletionFunc("ai-level", cobra.FixedCompletions(levels, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
+}
+
+// checkAsking refuses values of addAsking's flags that mean nothing.
+func checkAsking(cmd *cobra.Command, level string, budget time.Duration) error {
+	switch {
+	case !slices.Contains(levels, level):
+		return usageError(cmd, fmt.Errorf("--ai-level is normal, high or hyper, not %q", level))
+	case budget < 0:
+		return usageError(cmd, errors.New("--budget is no negative time"))
+	}
+	return nil
 }
 
 // check refuses values that mean nothing.
 func (e *engineFlags) check(cmd *cobra.Command, a *App) error {
-	switch {
-	case !slices.Contains(levels, e.level):
-		return usageError(cmd, fmt.Errorf("--ai-level is normal, high or hyper, not %q", e.level))
-	case e.budget < 0:
-		return usageError(cmd, errors.New("--budget is no negative time"))
-	case e.review && !a.asks():
+	if err := checkAsking(cmd, e.level, e.budget); err != nil {
+		return err
+	}
+	if e.review && !a.asks() {
 		return usageError(cmd, errors.New("--review asks on a terminal, and there is none"))
 	}
 	return e.landFlags.check(cmd)

@@ -149,6 +149,9 @@ type Request struct {
 	// what of the file is written.
 	Findings []check.Diagnostic
 	Failing  []check.Test
+	// Proven asks for more than that the Findings are gone: the tests that are about
+	// what is written must pass, too.
+	Proven bool
 	// Tests names tests that must pass after the change, whatever they did
 	// before; nil: those that fail now and concern what is written.
 	Tests *regexp.Regexp

@@ -88,7 +88,7 @@ func (r *run) wanted(t check.Test) bool {
 		return true
 	case r.request.Tests != nil:
 		return r.request.Tests.MatchString(t.Name)
-	case len(r.request.Failing)+len(r.request.Findings) > 0:
+	case !r.request.Proven && len(r.request.Failing)+len(r.request.Findings) > 0:
 		return false
 	}
 	return r.about(t)

@@ -45,6 +45,7 @@ type Fixer struct {
 	Level    engine.Level
 	Budget   time.Duration // for model and checks together; 0 means none
 	Removals bool
+	Proven   bool // engine.Request.Proven; what passes in part is then not kept
 	Now      func() time.Time
 }
 
@@ -103,6 +104,13 @@ func (f *Fixer) Fix(ctx context.Context, report *check.Report) (*Result, error) 
 	return r.out, err
 }
 
+// Ask has the engine mend groups that the caller made, on top of a trial that may
+// land; nil: of the tree. Nothing is written, and the errors are those of Fix.
+func (f *Fixer) Ask(ctx context.Context, groups []Group, on *land.Trial) (*Result, error) {
+	r := &run{Fixer: f, out: &Result{Trial: on}, began: f.Now()}
+	return r.out, r.askAll(ctx, groups)
+}
+
 // askAll has the engine repair what is not mended yet, file by file.
 func (r *run) askAll(ctx context.Context, groups []Group) error {
 	var proposer Proposer
@@ -157,6 +165,7 @@ func (r *run) ask(ctx context.Context, p Proposer, g Group) error {
 	r.Events.Emit(step)
 	request := engine.Request{
 		Path: g.File, Symbol: g.Symbol, Level: r.Level, Removals: r.Removals, On: r.on(), Findings: g.Findings, Failing: g.Failing,
+		Proven: r.Proven,
 	}
 	if r.Budget > 0 {
 		request.Budget = r.Budget - r.Now().Sub(r.began)
@@ -200,6 +209,9 @@ func (r *run) take(o *engine.Outcome, passed bool) bool {
 	if passed {
 		r.out.Trial, r.working = o.Trial(), nil
 		r.out.Examples = append(r.out.Examples, o.Examples()...)
+		return false
+	}
+	if r.Proven {
 		return false
 	}
 	part := false
