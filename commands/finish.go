@@ -59,8 +59,9 @@ func newFinishCmd(a *App) *cobra.Command {
 // finishing is one run of cf finish.
 type finishing struct {
 	*landing
-	flags finishFlags
-	path  string // relative to the root
+	flags    finishFlags
+	path     string    // relative to the root
+	settling *settling // nil where no model is asked
 }
 
 func (a *App) finishWork(cmd *cobra.Command, arg string, flags finishFlags) (err error) {
@@ -93,6 +94,7 @@ func (w *finishing) run(ctx context.Context) error {
 		return err
 	}
 	s := newSettling(w.landing, w.flags.settle, "Finish "+w.path)
+	w.settling = s
 	defer s.close()
 	s.find = func(ctx context.Context, file string, text []byte) ([]check.Diagnostic, error) {
 		return finish.Open(ctx, given(text), []string{file})
@@ -238,6 +240,9 @@ func (w *finishing) take(ctx context.Context, trial *land.Trial, title string) (
 	}
 	if !trial.Verdict.Land {
 		return nil, land.Refusal(trial.Verdict)
+	}
+	if w.settling != nil {
+		w.settling.files = changes.Files
 	}
 	return w.landing.land(ctx, trial, title, changes.Files)
 }

@@ -37,7 +37,8 @@ func (s *settleFlags) check(cmd *cobra.Command) error { return checkAsking(cmd, 
 type settling struct {
 	carrying
 	find   func(ctx context.Context, file string, text []byte) ([]check.Diagnostic, error)
-	title  string // of the landing
+	title  string             // of the landing
+	files  []event.FileChange // of the landing
 	began  time.Time
 	result *fix.Result // nil: nothing was asked
 }
@@ -109,6 +110,7 @@ func (s *settling) end(ctx context.Context, landed *land.Receipt, err error) err
 		return err
 	}
 	rec := s.begun(s.engine, engine.Level(s.flags.level), s.result.Outcomes, s.result.Trial, s.title)
+	rec.Files = s.files
 	if landed != nil {
 		rec.Landed, rec.Git = landed.Landed.ID, landed.Landed.Git
 		if landed.Trial == s.result.Trial { // an answer of which a part was taken is no example
