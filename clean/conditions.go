@@ -1,6 +1,7 @@
 package clean
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,15 +25,8 @@ type condition func(m match) (keep string, drop bool)
 
 var conditions = map[string]condition{
 	"boundary": func(m match) (string, bool) { return outside(crossed(m.text("found"))), false },
-	// The same where the handler is around little else: one around many lines hides what
-	// fails inside of the program, too.
-	"narrow-boundary": func(m match) (string, bool) {
-		if strings.Count(m.text("found"), "\n") > narrowLines {
-			return "", false
-		}
-		return outside(crossed(m.text("found"))), false
-	},
-	// Something is closed or removed, or looked for to be imported: nothing depends on it.
+	// Something is closed, removed or printed, or looked for to be imported: nothing depends
+	// on it.
 	"cleanup": func(m match) (string, bool) { return outside(cleanup.FindString(m.text("body"))), false },
 	// A comment inside says why: inside of the handler, where the pattern names it, or in the
 	// line above.
@@ -102,22 +96,26 @@ var conditions = map[string]condition{
 		spec := specified.FindString(m.tree.Text(syntax.Range{Start: s.Range.Start, End: s.NameRange.Start}))
 		return "", attempt.MatchString(s.Name) || slices.Contains(words(spec), strings.Trim(m.text("value"), ":")) && strings.Contains(spec, "|")
 	},
-	// The new error speaks of the one that was caught, not of its code alone, or ends the program with it, or the
+	// The new error speaks of the one that was caught, or ends the program with it, or the
 	// one that was caught is in the log with a level that is kept.
 	"named": func(m match) (string, bool) {
 		caught := m.text("caught")
 		for line := range strings.Lines(m.text("body")) {
-			if !quiet.MatchString(line) && slices.Contains(words(partial.ReplaceAllString(line, "")), caught) || loggedWhole.MatchString(line) {
+			if !quiet.MatchString(line) && slices.Contains(words(line), caught) || loggedWhole.MatchString(line) {
 				return "", true
 			}
 		}
 		return "", exits.MatchString(m.text("change"))
 	},
 	// An exported method that says no more than that it is not implemented: as often as not one
-	// that an interface asks of a type which never has it.
+	// that an interface asks of a type which never has it. Several that say the same are.
 	"forced": func(m match) (string, bool) {
 		s, ok := m.around(syntax.Method)
-		return "", ok && exported.MatchString(s.Name) && bare.MatchString(m.text("_text"))
+		if !ok || !exported.MatchString(s.Name) {
+			return "", false
+		}
+		text := m.text("_text")
+		return "", bare.MatchString(text) || bytes.Count(m.tree.Source(), []byte("panic("+text+")")) > 1
 	},
 }
 
@@ -126,7 +124,7 @@ var (
 	pure         = lazyregexp.New(`\b(?:Map|Keyword|MapSet|Enum|List|Tuple|Access|Stream)\.(?:fetch|delete|read|open|stop|flush|pop_in|drop|reject|remove)\w*[!?]?\(`)
 	answersError = lazyregexp.New(`\berror\)?\s*$`)
 	emptyType    = lazyregexp.New(`\b(?:interface|struct)\{\}`)
-	cleanup      = lazyregexp.New(`\b\w*(?:close|stop|kill|shutdown|cleanup|unlink|remove|terminate|release|cancel|flush|disconnect|rmtree|rmdir)\w*\(|\bdel \w|\bimport\b`)
+	cleanup      = lazyregexp.New(`\b\w*(?:close|stop|kill|shutdown|cleanup|unlink|remove|terminate|release|cancel|flush|disconnect|rmtree|rmdir|print|debug)\w*\(|\b\w*log(?:ger|ging)?\.\w+\(|\bdel \w|\bimport\b`)
 	clauses      = lazyregexp.New(`(?m)^\s*(?:except\b|else:|finally:)`)
 	abstract     = lazyregexp.New(`abstractmethod|\bABC\b|Protocol|Base|Abstract|Interface|Mixin|Visitor|overload`)
 	lookup       = lazyregexp.New(`\bos\.Open\w*\(|\b(?:Stat|Lstat|Lookup\w*|ReadFile|LookPath|Getwd|Parse\w*|Atoi|Unmarshal|Get\w*|Find\w*|Rel|EvalSymlinks)\(`)
@@ -138,13 +136,8 @@ var (
 	quiet        = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.debug\(`)
 	loggedWhole  = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.exception\(|exc_info\s*=\s*True|^\s*traceback\.print_exc\(`)
 	bare         = lazyregexp.New(`(?i)^.not implemented[.!]?.$`)
-	partial      = lazyregexp.New(`\b\w+\.(?:code|status|status_code|errno|returncode|response|headers|name|pos|lineno)\b`)
 	exits        = lazyregexp.New(`^raise\s+(?:\w+\.)*(?:SystemExit|Exit|Abort|KeyboardInterrupt|StopIteration|StopAsyncIteration)\b`)
 )
-
-// narrowLines is how many lines a handler and what it is around have at most to be
-// about the boundary in it alone.
-const narrowLines = 8
 
 // crossed returns the first call in a text that leaves the program; "" for none. Those of
 // modules that only compute do not, whatever their name.

@@ -2,6 +2,7 @@ package precision
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/bitactor/cf/lazyregexp"
@@ -25,7 +26,8 @@ var (
 	goFunc    = lazyregexp.New(`^func .*\{$`)
 	goResult  = lazyregexp.New(`\) (error|bool|string|int)? ?\{$`)
 	pyExcept  = lazyregexp.New(`^\s+except\b.*:$`)
-	pyFrom    = lazyregexp.New(`^(\s+raise \w[\w.]*\(.*\)) from \w+$`)
+	pyFrom    = lazyregexp.New(`^(\s+raise \w[\w.]*\(.*\)) from (\w+)$`)
+	words     = lazyregexp.New(`\w+`)
 	pyDef     = lazyregexp.New(`^\s*(?:async )?def \w+\(.*:$`)
 	exDef     = lazyregexp.New(`^  defp? \w+[?!]?(?:\(.*\))? do$`)
 	exArm     = lazyregexp.New(`^(\s+)\{:error, [^}]*\} -> \S.*$`)
@@ -72,7 +74,12 @@ var kinds = []kind{
 		return now, indented(l)
 	}},
 	{"Python: cause dropped", ".py", pyFrom, func(l []string, _ *rand.Rand) ([]string, int) {
-		return []string{pyFrom.FindStringSubmatch(l[0])[1]}, 1
+		m := pyFrom.FindStringSubmatch(l[0])
+		// "from None" hides the cause on purpose, and an error that is named in the new one is told
+		if m[2] == "None" || slices.Contains(words.FindAllString(m[1], -1), m[2]) {
+			return nil, 0
+		}
+		return []string{m[1]}, 1
 	}},
 	{"Python: not implemented", ".py", pyDef, func(l []string, r *rand.Rand) ([]string, int) {
 		return []string{l[0], indent(l[0]) + "    " + pick(r, "raise NotImplementedError", `raise NotImplementedError("to be done")`, `raise NotImplementedError()`)}, indented(l)

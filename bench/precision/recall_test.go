@@ -34,6 +34,20 @@ def number(text):
         return table[text]
     except KeyError as e:
         raise ValueError("no number") from e
+
+
+def word(text):
+    try:
+        return table[text]
+    except KeyError as e:
+        raise ValueError(f"no word: {e}") from e
+
+
+def letter(text):
+    try:
+        return table[text]
+    except KeyError:
+        raise ValueError("no letter") from None
 `,
 	"a.ex": `defmodule A do
   @doc """
