@@ -83,6 +83,11 @@ var conditions = map[string]condition{
 	},
 	// The check before it decides by what is there.
 	"lookup": func(m match) (string, bool) { return "", lookup.MatchString(m.text("before")) },
+	// The error is of a decoder of characters: it has no kind that anybody could ask for.
+	"leaf": func(m match) (string, bool) {
+		lines := strings.Split(m.tree.Text(syntax.Range{End: m.by["found"].Start}), "\n")
+		return "", leaf.MatchString(strings.Join(lines[max(len(lines)-4, 0):], "\n"))
+	},
 	// The innermost function around does not answer with an error.
 	"no-error": func(m match) (string, bool) { return "", !answersError.MatchString(m.function()) },
 	// What is looked at, on the line that opens the block around, lies outside.
@@ -129,6 +134,7 @@ var (
 	abstract     = lazyregexp.New(`abstractmethod|\bABC\b|Protocol|Base|Abstract|Interface|Mixin|Visitor|overload`)
 	lookup       = lazyregexp.New(`\bos\.Open\w*\(|\b(?:Stat|Lstat|Lookup\w*|ReadFile|LookPath|Getwd|Parse\w*|Atoi|Unmarshal|Get\w*|Find\w*|Rel|EvalSymlinks)\(`)
 	dispatched   = lazyregexp.New(`^\s*@(?:\w+\.)*(?:singledispatch|multimethod|dispatch|generic|overload)\b`)
+	leaf         = lazyregexp.New(`\berr :?= (?:base64\.\w+\.DecodeString|hex\.DecodeString|url\.(?:Path|Query)Unescape)\(`)
 	exported     = lazyregexp.New(`^\p{Lu}`)
 	forOthers    = lazyregexp.New(`(?i)subclass|overrid|implementors?\b|derived class|child class|must (?:be )?implement`)
 	attempt      = lazyregexp.New(`^(?:safe|try|maybe)_|\?$`)
