@@ -38,6 +38,7 @@ type node struct {
 	shape          shape
 	pos            int
 	offset, stamp  bool // it has an offset that is not zero, a time
+	fixed          bool // the time is a number, not start() or end()
 	named, labeled bool // a selector with a name, with a matcher that excludes the empty string
 }
 
@@ -423,11 +424,11 @@ func (p *parser) ranged(n *node) *node {
 		p.fail(open.pos, "ranges only allowed for vector selectors")
 	case n.offset:
 		p.fail(open.pos, "no offset modifiers allowed before range")
-	case n.stamp:
+	case n.fixed: // Prometheus' parser looks at the number alone
 		p.fail(open.pos, "no @ modifiers allowed before range")
 	}
 	p.complete(n)
-	return &node{typ: Matrix, shape: ranged, pos: n.pos}
+	return &node{typ: Matrix, shape: ranged, pos: n.pos, stamp: n.stamp}
 }
 
 // positive parses a length of time above zero.
@@ -482,6 +483,7 @@ func (p *parser) stamp(n *node) {
 		p.expect(")", "behind @ "+t.text)
 	default:
 		p.timestamp()
+		n.fixed = true
 	}
 	switch {
 	case n.shape == other:

@@ -84,7 +84,7 @@ func same(t interface {
 var examples = []string{
 	`up`, `up == 0`, `rate(http_requests_total{job="api",code=~"5.."}[5m]) > 0.1`, `sum by (job) (rate(x[5m]))`, `sum(rate(x[5m])) by (job)`, `sum(x) without (a, b,)`,
 	`histogram_quantile(0.9, sum by (le) (rate(x_bucket[5m])))`, `a / on(x) group_left(y) b`, `a and on() b`, `a unless b`, `a or b`, `topk(3, x)`, `quantile(0.5, x)`, `count_values("v", x)`,
-	`absent(up{job="x"})`, `x offset 5m`, `x offset -5m`, `x[5m] offset 1w`, `x @ 1609746000`, `x @ start()`, `x[5m] @ end()`, `max_over_time(rate(x[5m])[1h:1m])`, `max_over_time(rate(x[5m])[1h:])`,
+	`absent(up{job="x"})`, `x offset 5m`, `x offset -5m`, `x[5m] offset 1w`, `x @ 1609746000`, `x @ start()`, `x @ start()[5m]`, `x @ end()[5m] @ 3`, `x @ 5[5m]`, `x @ start() @ 5`, `x[5m] @ end()`, `max_over_time(rate(x[5m])[1h:1m])`, `max_over_time(rate(x[5m])[1h:])`,
 	`-x ^ 2`, `2 ^ -1`, `1 + 2 * 3`, `1 > bool 2`, `1 > 2`, `x > bool 2`, `x == bool y`, `"string"`, `'it'`, "`raw`", `5m`, `0x1F`, `0x0e`, `0x0e1`, `0x_1`, `0x`, `0xee`, `1e5m`, `1_e5`, `1._5`, `1.e5`, `.5.5`, `1e+`, `08`, `1e3`, `1_000`, `.5`, `5.`, `Inf`, `-inf`, `NaN`, `{__name__="x"}`, `{"x.y"}`,
 	`{"x.y", a="b"}`, `{a="b", "c.d"=~"e"}`, `x{a="b",}`, `x{}`, `{}`, `{a=""}`, `{a=~".*"}`, `{a=~".+"}`, `{a!=""}`, `{a!~".*"}`, `x{__name__="y"}`, `x{a=~"("}`, `label_replace(x, "a", "$1", "b", "(.*)")`, `label_join(x, "a", ",")`,
 	`time()`, `time() - x`, `vector(1)`, `scalar(x)`, `round(x)`, `round(x, 5)`, `round(x, 5, 6)`, `rate(x)`, `rate(x[5m], 1)`, `nope(x)`, `sum`, `sum{a="b"}`, `by`, `sum by (a)`, `sum(x, y)`, `sum()`, `topk(x)`, `limitk(3, x)`,
