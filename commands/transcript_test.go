@@ -83,7 +83,15 @@ func transcriptProject(t *testing.T, name string) (dir string, env []string) {
 	}
 	env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Join(top, "home"),
-		"CF_MODEL=" + llmtest.RealModel, "XDG_CACHE_HOME=" + filepath.Join(cache, "cf-test", "checks"), // compilers' caches, kept between runs
+		"CF_MODEL=" + llmtest.RealModel, "XDG_CACHE_HOME=" + filepath.Join(top, "cache"),
+	}
+	// Compilers' caches are kept between runs; what was learned of a model is not: how a
+	// prompt is counted and what is said of its time would follow from other tests' calls.
+	for _, kept := range []string{"build", "check"} {
+		shared, own := filepath.Join(cache, "cf-test", "checks", "cf", kept), filepath.Join(top, "cache", "cf", kept)
+		if err := errors.Join(os.MkdirAll(shared, 0o700), os.MkdirAll(filepath.Dir(own), 0o700), os.Symlink(shared, own)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	path := filepath.Join("../testdata/readme", name)
 	err = errors.Join(os.MkdirAll(filepath.Join(dir, ".cf"), 0o700), os.Mkdir(filepath.Join(top, "home"), 0o700))
