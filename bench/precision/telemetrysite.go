@@ -135,11 +135,16 @@ func (s *site) goMetric(f, text string, m []int, names map[string]bool) {
 	}
 	if known {
 		at.name = whole
-	} else { // the one name of a rule or a dashboard that it can be
+	} else { // the one name of a rule or a dashboard that it can be; of two nobody knows which
+		could := 0
 		for n := range names {
 			if first, rest, _ := strings.Cut(n, "_"); rest == whole && first != "" {
 				at.name = n
+				could++
 			}
+		}
+		if could > 1 {
+			at.name = ""
 		}
 	}
 	at.list(text, goLabels.FindStringIndex(text[end+1:]), end+1)
