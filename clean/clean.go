@@ -72,13 +72,13 @@ var (
 // Find looks at one file. The errors are those of package syntax; a file that breaks
 // its grammar has no findings.
 func Find(ctx context.Context, file string, text []byte, patterns []*Pattern) ([]Finding, error) {
-	names := Names{}
-	names.add(text)
-	return FindAmong(ctx, file, text, patterns, names)
+	known := newKnown()
+	known.add(file, text)
+	return FindAmong(ctx, file, text, patterns, known)
 }
 
-// FindAmong is Find with the names of a whole tree.
-func FindAmong(ctx context.Context, file string, text []byte, patterns []*Pattern, names Names) ([]Finding, error) {
+// FindAmong is Find with what a whole tree says.
+func FindAmong(ctx context.Context, file string, text []byte, patterns []*Pattern, known *Known) ([]Finding, error) {
 	lang := syntax.Of(file, text[:min(len(text), 128)])
 	if lang == nil || !Product(file) || generated.Match(text[:min(len(text), 4096)]) {
 		return nil, nil
@@ -95,7 +95,7 @@ func FindAmong(ctx context.Context, file string, text []byte, patterns []*Patter
 				return nil, err
 			}
 		}
-		found, err := p.find(ctx, file, tree, names)
+		found, err := p.find(ctx, file, tree, known)
 		if err != nil {
 			return nil, err
 		}
@@ -106,7 +106,7 @@ func FindAmong(ctx context.Context, file string, text []byte, patterns []*Patter
 }
 
 // find runs the pattern's query.
-func (p *Pattern) find(ctx context.Context, file string, tree *syntax.File, names Names) ([]Finding, error) {
+func (p *Pattern) find(ctx context.Context, file string, tree *syntax.File, known *Known) ([]Finding, error) {
 	matches, err := syntax.Query(ctx, tree.Language(), tree.Source(), p.Query)
 	if err != nil {
 		return nil, fmt.Errorf("pattern %s: %w", p.ID, err)
@@ -114,7 +114,7 @@ func (p *Pattern) find(ctx context.Context, file string, tree *syntax.File, name
 	var out []Finding
 	end := -1
 	for _, captures := range matches {
-		m := match{tree: tree, by: map[string]syntax.Range{}, names: names}
+		m := match{tree: tree, by: map[string]syntax.Range{}, file: file, known: known}
 		for _, c := range captures {
 			if _, there := m.by[c.Name]; !there {
 				m.by[c.Name] = c.Range

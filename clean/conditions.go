@@ -12,9 +12,10 @@ import (
 
 // match is what a query found.
 type match struct {
+	file  string
 	tree  *syntax.File
 	by    map[string]syntax.Range
-	names Names
+	known *Known
 }
 
 func (m match) text(name string) string { return m.tree.Text(m.by[name]) }
@@ -24,7 +25,9 @@ func (m match) text(name string) string { return m.tree.Text(m.by[name]) }
 type condition func(m match) (keep string, drop bool)
 
 var conditions = map[string]condition{
-	"boundary": func(m match) (string, bool) { return outside(crossed(m.text("found"))), false },
+	"boundary": func(m match) (string, bool) {
+		return outside(crossed(exiting.ReplaceAllString(m.text("found"), ""))), false
+	},
 	// Something is closed, removed or printed, or looked for to be imported: nothing depends
 	// on it.
 	"cleanup": func(m match) (string, bool) { return outside(cleanup.FindString(m.text("body"))), false },
@@ -53,18 +56,20 @@ var conditions = map[string]condition{
 		name := strings.TrimSpace(m.text("caught"))
 		return "", name != "_" && name != "" && slices.Contains(words(m.text("value")), name)
 	},
-	// A class that others are derived from.
+	// A class or a method that says by its name, its decorators or what it is derived from that
+	// others implement it.
 	"abstract": func(m match) (string, bool) {
 		at := m.by["found"].Start
-		for _, s := range m.tree.Symbols() {
-			if s.Range.Start <= at && at < s.Range.End {
-				head := m.tree.Text(syntax.Range{Start: s.Range.Start, End: s.Decl.Start}) + s.Signature + s.Name
-				if abstract.MatchString(head) {
-					return "", true
-				}
+		return "", slices.ContainsFunc(m.tree.Symbols(), func(s syntax.Symbol) bool {
+			if at < s.Range.Start || s.Range.End <= at {
+				return false
 			}
-		}
-		return "", false
+			head := m.tree.Text(syntax.Range{Start: s.Range.Start, End: s.Decl.Start})
+			if s.Kind == syntax.Type {
+				return abstractName.MatchString(s.Name) || abstract.MatchString(head+s.Signature)
+			}
+			return abstract.MatchString(head)
+		})
 	},
 	// A method that others are to implement, or one that stands for a decorator alone; a
 	// function only where its decorator sends calls to others by their types.
@@ -75,14 +80,23 @@ var conditions = map[string]condition{
 		}
 		text := m.tree.Text(s.Range)
 		silent := !strings.ContainsAny(m.text("found"), `"'`)
-		decorated := strings.HasPrefix(strings.TrimSpace(text), "@")
+		decorated := strings.HasPrefix(strings.TrimSpace(plainDecorator.ReplaceAllString(text, "")), "@")
 		if s.Parent == "" {
 			return "", silent && dispatched.MatchString(text)
 		}
-		return "", m.names[s.Name] > 1 || strings.HasPrefix(s.Name, "__") || forOthers.MatchString(text) || silent && decorated
+		if m.nested(s) {
+			return "", false
+		}
+		operator := strings.HasPrefix(s.Name, "__") && s.Name != "__init__"
+		return "", m.derived(s) || operator || forOthers.MatchString(text) || silent && decorated
 	},
+	// Where the statement fails, another way is gone: see fallback.
+	"fallback": func(m match) (string, bool) { return "", m.fallback() },
 	// The check before it decides by what is there.
 	"lookup": func(m match) (string, bool) { return "", lookup.MatchString(m.text("before")) },
+	// What made the error, in the same package, makes errors of text alone: nobody could
+	// ask for a kind.
+	"plain": func(m match) (string, bool) { return "", m.plain() },
 	// The error is of a decoder of characters: it has no kind that anybody could ask for.
 	"leaf": func(m match) (string, bool) {
 		lines := strings.Split(m.tree.Text(syntax.Range{End: m.by["found"].Start}), "\n")
@@ -113,36 +127,63 @@ var conditions = map[string]condition{
 		return "", exits.MatchString(m.text("change"))
 	},
 	// An exported method that says no more than that it is not implemented: as often as not one
-	// that an interface asks of a type which never has it. Several that say the same are.
+	// that an interface asks of a type which never has it. Several that say the same are, and
+	// so is a function literal that answers so: someone asks for it as an argument.
 	"forced": func(m match) (string, bool) {
+		call, text := m.text("_panic"), m.text("_text")
+		if call == "" {
+			call = m.text("_new")
+			if strings.HasPrefix(m.function(), "func(") {
+				return "", true
+			}
+		}
 		s, ok := m.around(syntax.Method)
 		if !ok || !exported.MatchString(s.Name) {
 			return "", false
 		}
-		text := m.text("_text")
-		return "", bare.MatchString(text) || bytes.Count(m.tree.Source(), []byte("panic("+text+")")) > 1
+		return "", bare.MatchString(text) || call != "panic" && bareError.MatchString(text) ||
+			bytes.Count(m.tree.Source(), []byte(call+"("+text+")")) > 1
 	},
 }
 
 var (
-	boundary     = lazyregexp.New(`\b(?:File|IO|Path|Port|System|Req|HTTPoison|Finch|Tesla|Mint|Jason|Poison|JSON|URI|Base|Integer|Float|Decimal|Date|DateTime|NaiveDateTime|Time|Code|Node|Repo|Application|Registry|Process|GenServer|Agent|Task|Supervisor|DynamicSupervisor|Module|Mix|Regex|Logger)\.\w|:(?:gen_tcp|gen_udp|ssl|inet|inet_res|httpc|ets|dets|mnesia|file|os|net_adm|net_kernel|rpc|erpc|gen_server|erlang|persistent_term|code|zlib|json|erl_eval|erl_scan|beam_lib|public_key|crypto|global|pg|ra|telemetry)\.\w|\b(?:String\.to_(?:integer|float|atom|existing_atom)|apply|send|receive|exit|struct!?)\b|\w*(?:parse|decode|deserialize|connect|fetch|request|read|load|eval|close|stop|kill|shutdown|cleanup|unlink|remove|delete|getattr|open|import|socket|subprocess|recv|print|log|flush|write|terminate|release|cancel|del)\w*[!?]?\(|\b(?:import|os\.|sys\.|shutil\.|json\.|requests\.|httpx\.|aiohttp\.|urllib|float|int)\b|\bList\.to_\w+|\.__info__\(|\.module_info\(`)
-	pure         = lazyregexp.New(`\b(?:Map|Keyword|MapSet|Enum|List|Tuple|Access|Stream)\.(?:fetch|delete|read|open|stop|flush|pop_in|drop|reject|remove)\w*[!?]?\(`)
+	boundary = lazyregexp.New(`\b(?:File|IO|Path|Port|System|Req|HTTPoison|Finch|Tesla|Mint|Jason|Poison|JSON|URI|Base|Integer|Float|Decimal|Date|DateTime|NaiveDateTime|Time|Code|Node|Repo|Application|Registry|Process|GenServer|Agent|Task|Supervisor|DynamicSupervisor|Module|Mix|Regex|Logger)\.\w|:(?:gen_tcp|gen_udp|ssl|inet|inet_res|httpc|ets|dets|mnesia|file|os|net_adm|net_kernel|rpc|erpc|gen_server|erlang|persistent_term|code|zlib|json|erl_eval|erl_scan|beam_lib|public_key|crypto|global|pg|ra|telemetry)\.\w|\b(?:String\.to_(?:integer|float|atom|existing_atom)|apply|send|receive|exit|struct!?)\b|\w*(?:parse|decode|deserialize|connect|fetch|request|read|load|eval|close|stop|kill|shutdown|cleanup|unlink|remove|delete|getattr|open|import|socket|subprocess|recv|print|log|flush|write|terminate|release|cancel|del)\w*[!?]?\(|\b(?:import|os\.|sys\.|shutil\.|json\.|requests\.|httpx\.|aiohttp\.|urllib|float|int)\b|\bList\.to_\w+|\.__info__\(|\.module_info\(`)
+	// pure computes, or answers a default, whatever its name
+	pure = lazyregexp.New(strings.Join([]string{
+		`\b(?:Map|Keyword|MapSet|Enum|List|Tuple|Access|Stream)\.(?:fetch|delete|read|open|stop|flush|pop_in|drop|reject|remove)\w*[!?]?\(`,
+		`\bPath\.(?:absname|join|basename|dirname|extname|rootname|split|type|relative\w*)\b`,
+		`\bSystem\.(?:get_env|version|monotonic_time|system_time|os_time|unique_integer|convert_time_unit)\b`,
+		`\bProcess\.(?:get|put|flag|monitor)\b`,
+		`\bApplication\.(?:get_env|fetch_env|spec)\(`,
+		`\bRegex\.(?:replace|match\?|run|scan|split)`,
+		`\b(?:DateTime|NaiveDateTime)\.utc_now\b|\bDate\.utc_today\b`,
+		`\bIO\.(?:inspect|warn|iodata_to_binary|iodata_length|chardata_to_string)\b|%IO\.`,
+		`\b(?:String|Integer|Float|Atom|Version)\.(?:to_string|to_charlist|to_atom)\b`,
+		`\b(?:Logger|Module)\.\w+|\bMix\.(?:raise|shell)\b`,
+		`:persistent_term\.put\b|:erlang\.(?:atom_to_\w+|system_info|monotonic_time|unique_integer)\b`,
+	}, "|"))
+	// exiting asks another process and exits where that fails, which no rescue sees
+	exiting      = lazyregexp.New(`\b(?:GenServer|Supervisor|DynamicSupervisor|Agent|Task)\.\w+|:gen_server\.\w+`)
 	answersError = lazyregexp.New(`\berror\)?\s*$`)
 	emptyType    = lazyregexp.New(`\b(?:interface|struct)\{\}`)
 	cleanup      = lazyregexp.New(`\b\w*(?:close|stop|kill|shutdown|cleanup|unlink|remove|terminate|release|cancel|flush|disconnect|rmtree|rmdir|print|debug)\w*\(|\b\w*log(?:ger|ging)?\.\w+\(|\bdel \w|\bimport\b`)
 	clauses      = lazyregexp.New(`(?m)^\s*(?:except\b|else:|finally:)`)
-	abstract     = lazyregexp.New(`abstractmethod|\bABC\b|Protocol|Base|Abstract|Interface|Mixin|Visitor|overload`)
-	lookup       = lazyregexp.New(`\bos\.Open\w*\(|\b(?:Stat|Lstat|Lookup\w*|ReadFile|LookPath|Getwd|Parse\w*|Atoi|Unmarshal|Get\w*|Find\w*|Rel|EvalSymlinks)\(`)
-	dispatched   = lazyregexp.New(`^\s*@(?:\w+\.)*(?:singledispatch|multimethod|dispatch|generic|overload)\b`)
-	leaf         = lazyregexp.New(`\berr :?= (?:base64\.\w+\.DecodeString|hex\.DecodeString|url\.(?:Path|Query)Unescape)\(`)
-	exported     = lazyregexp.New(`^\p{Lu}`)
-	forOthers    = lazyregexp.New(`(?i)subclass|overrid|implementors?\b|derived class|child class|must (?:be )?implement`)
-	attempt      = lazyregexp.New(`^(?:safe|try|maybe)_|\?$`)
-	specified    = lazyregexp.New(`(?s)@spec\s.*`)
-	quiet        = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.debug\(`)
-	loggedWhole  = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.exception\(|exc_info\s*=\s*True|^\s*traceback\.print_exc\(`)
-	bare         = lazyregexp.New(`(?i)^.not implemented[.!]?.$`)
-	exits        = lazyregexp.New(`^raise\s+(?:\w+\.)*(?:SystemExit|Exit|Abort|KeyboardInterrupt|StopIteration|StopAsyncIteration)\b`)
+	abstract     = lazyregexp.New(`abstractmethod|\bABC(?:Meta)?\b|\bProtocol\b|\bInterface\b|overload`)
+	abstractName = lazyregexp.New(`Base|Abstract|Interface|Mixin|Visitor|Protocol`)
+	// plainDecorator leaves the body what is called
+	plainDecorator = lazyregexp.New(`(?m)^\s*@(?:property|staticmethod|classmethod|override)\s*$`)
+	lookup         = lazyregexp.New(`\bos\.Open\w*\(|\b(?:Stat|Lstat|Lookup\w*|ReadFile|LookPath|Getwd|Parse\w*|Atoi|Unmarshal|Get\w*|Find\w*|Rel|EvalSymlinks)\(`)
+	dispatched     = lazyregexp.New(`^\s*@(?:\w+\.)*(?:singledispatch|multimethod|dispatch|generic|overload)\b`)
+	leaf           = lazyregexp.New(`\berr :?= (?:base64\.\w+\.DecodeString|hex\.DecodeString|url\.(?:Path|Query)Unescape)\(`)
+	exported       = lazyregexp.New(`^\p{Lu}`)
+	forOthers      = lazyregexp.New(`(?i)subclass|overrid|implementors?\b|derived class|child class|must (?:be )?implement|not (?:required|needed|supported|used|expected)|never (?:get|be|is)? ?called|unsupported`)
+	attempt        = lazyregexp.New(`^(?:safe|try|maybe)_|\?$`)
+	specified      = lazyregexp.New(`(?s)@spec\s.*`)
+	quiet          = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.debug\(`)
+	loggedWhole    = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.exception\(|exc_info\s*=\s*True|^\s*traceback\.print_exc\(`)
+	bare           = lazyregexp.New(`(?i)^.not implemented[.!]?.$`)
+	bareError      = lazyregexp.New(`(?i)^.unimplemented[.!]?.$`)
+	exits          = lazyregexp.New(`^raise\s+(?:\w+\.)*(?:SystemExit|Exit|Abort|KeyboardInterrupt|StopIteration|StopAsyncIteration)\b`)
 )
 
 // crossed returns the first call in a text that leaves the program; "" for none. Those of
@@ -218,18 +259,6 @@ func (m match) opening() string {
 		return strings.Join(lines[from:i+1], "\n")
 	}
 	return ""
-}
-
-// Names counts the definitions of each method in a tree.
-type Names map[string]int
-
-var pythonDefinition = lazyregexp.New(`(?m)^[ \t]+(?:async[ \t]+)?def[ \t]+(\w+)`)
-
-// add counts the methods of a file of Python.
-func (n Names) add(text []byte) {
-	for _, m := range pythonDefinition.FindAllSubmatch(text, -1) {
-		n[string(m[1])]++
-	}
 }
 
 func words(s string) []string {

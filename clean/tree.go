@@ -2,7 +2,6 @@ package clean
 
 import (
 	"context"
-	"path"
 	"runtime"
 	"slices"
 
@@ -43,13 +42,9 @@ type part struct {
 }
 
 // Tree looks at files of a tree, some at one time, and puts the mended ones into a
-// set. The error is the context's.
-func Tree(ctx context.Context, t *workspace.Tree, files []string, patterns []*Pattern) (*Result, error) {
+// set. known is what the whole tree says. The error is the context's.
+func Tree(ctx context.Context, t *workspace.Tree, files []string, known *Known, patterns []*Pattern) (*Result, error) {
 	r := &Result{Set: &workspace.Set{Reads: map[string]string{}}, Unread: map[string]string{}}
-	names, err := NamesOf(ctx, t, files)
-	if err != nil {
-		return nil, err
-	}
 	files = slices.DeleteFunc(slices.Clone(files), func(f string) bool { return syntax.Of(f, nil) == nil || !Product(f) })
 	r.Files = len(files)
 	held := 0
@@ -59,7 +54,7 @@ func Tree(ctx context.Context, t *workspace.Tree, files []string, patterns []*Pa
 		group.SetLimit(runtime.NumCPU())
 		for i, file := range some {
 			group.Go(func() error {
-				parts[i] = look(ctx, t, file, patterns, names)
+				parts[i] = look(ctx, t, file, patterns, known)
 				return ctx.Err()
 			})
 		}
@@ -85,12 +80,12 @@ func Tree(ctx context.Context, t *workspace.Tree, files []string, patterns []*Pa
 }
 
 // look finds and mends in one file.
-func look(ctx context.Context, t *workspace.Tree, file string, patterns []*Pattern, names Names) (p part) {
+func look(ctx context.Context, t *workspace.Tree, file string, patterns []*Pattern, known *Known) (p part) {
 	text, err := t.Read(file)
 	if err != nil {
 		return part{unread: err}
 	}
-	if p.found, p.unread = FindAmong(ctx, file, text, patterns, names); p.unread != nil {
+	if p.found, p.unread = FindAmong(ctx, file, text, patterns, known); p.unread != nil {
 		return p
 	}
 	mended, err := Mend(ctx, file, text, p.found)
@@ -99,22 +94,4 @@ func look(ctx context.Context, t *workspace.Tree, file string, patterns []*Patte
 	}
 	p.unread = err
 	return p
-}
-
-// NamesOf counts the methods of all files of Python, tests too: one that is defined
-// more than once is implemented by others.
-func NamesOf(ctx context.Context, t *workspace.Tree, files []string) (Names, error) {
-	names := Names{}
-	for _, file := range files {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if path.Ext(file) != ".py" {
-			continue
-		}
-		if text, err := t.Read(file); err == nil { // else it is told below as unread
-			names.add(text)
-		}
-	}
-	return names, nil
 }

@@ -41,7 +41,7 @@ func newCleanCmd(a *App) *cobra.Command {
 			"place is gone, the checks agree and a test that passes runs it; else it stays listed.\n" +
 			"errors: handling that hides failures. In Elixir a rescue that turns every failure into a value\n" +
 			"is dropped, so that the process crashes and its supervisor starts it anew; at boundaries (input,\n" +
-			"files, sockets, other processes) it is kept. In Go and Python the cause is passed on.\n\n" +
+			"files, sockets, other programs) it is kept. In Go and Python the cause is passed on.\n\n" +
 			"Mends are made by the syntax tree, checked against the unchanged tree, and land as one change;\n" +
 			"a file whose mend the checks refuse is left and listed. Without --replace no model is asked. It\n" +
 			"ends with 3 if something is left.",
@@ -65,6 +65,7 @@ type cleaning struct {
 	path     string
 	files    []string // below the path
 	patterns []*clean.Pattern
+	known    *clean.Known
 	result   *clean.Result
 	mended   map[string]bool // files whose mends landed, or would
 	replaced int             // findings that the model's code took away
@@ -124,30 +125,46 @@ func (w *cleaning) run(ctx context.Context) error {
 	return w.report()
 }
 
-// find looks at the files below the path.
-func (w *cleaning) find(ctx context.Context) error {
+// find looks at the files below the path; what their names mean the whole tree says.
+func (w *cleaning) find(ctx context.Context) (err error) {
 	switch w.tree.Kind(w.path) {
 	case "file":
 		w.files = []string{w.path}
 	case "folder":
-		list, err := w.tree.List(ctx, workspace.ListOptions{Under: w.path})
-		if err != nil {
+		if w.files, err = w.listed(ctx, w.path); err != nil {
 			return err
-		}
-		for _, f := range list.Files {
-			w.files = append(w.files, f.Path)
-		}
-		if list.Stopped != "" {
-			w.warn("not all files were looked at: " + list.Stopped)
 		}
 	default:
 		return fault.New(fault.Usage, check.CodeNoPath, "no file or folder is there").On("clean", w.path)
 	}
-	var err error
-	if w.result, err = clean.Tree(ctx, w.tree, w.files, w.patterns); err == nil && len(w.result.Later) > 0 {
+	all := w.files
+	if w.path != "." {
+		if all, err = w.listed(ctx, "."); err != nil {
+			return err
+		}
+	}
+	if w.known, err = clean.KnownOf(ctx, w.tree, all); err != nil {
+		return err
+	}
+	if w.result, err = clean.Tree(ctx, w.tree, w.files, w.known, w.patterns); err == nil && len(w.result.Later) > 0 {
 		w.warn(count(len(w.result.Later), "file") + " more than one change may hold; cf clean mends them when it runs again")
 	}
 	return err
+}
+
+// listed returns the files below a folder.
+func (w *cleaning) listed(ctx context.Context, folder string) (files []string, err error) {
+	list, err := w.tree.List(ctx, workspace.ListOptions{Under: folder})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range list.Files {
+		files = append(files, f.Path)
+	}
+	if list.Stopped != "" {
+		w.warn("not all files were looked at: " + list.Stopped)
+	}
+	return files, nil
 }
 
 // mends returns the trial of the mends: of all of them if the checks say yes, else of as

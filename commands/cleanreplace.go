@@ -17,14 +17,10 @@ func (w *cleaning) replace(ctx context.Context, mends *land.Trial) error {
 	if err != nil {
 		return err
 	}
-	names, err := clean.NamesOf(ctx, w.tree, w.files)
-	if err != nil {
-		return err
-	}
 	s := newSettling(w.landing, w.flags.settle, "Clean "+w.path)
 	defer s.close()
 	s.find = func(ctx context.Context, file string, text []byte) ([]check.Diagnostic, error) {
-		found, err := clean.FindAmong(ctx, file, text, mocks, names)
+		found, err := clean.FindAmong(ctx, file, text, mocks, w.known)
 		var out []check.Diagnostic
 		for _, f := range found {
 			if f.Kept == "" {
@@ -53,17 +49,13 @@ func (w *cleaning) replace(ctx context.Context, mends *land.Trial) error {
 // again looks anew at the files of a trial with findings that are not mended, and counts
 // those that are gone.
 func (w *cleaning) again(ctx context.Context, trial *land.Trial) error {
-	names, err := clean.NamesOf(ctx, w.tree, w.files)
-	if err != nil {
-		return err
-	}
 	for _, c := range trial.Set.Changes {
 		of := func(f clean.Finding) bool { return f.File == c.Path && !(f.Mends() && w.mended[f.File]) }
 		at := slices.IndexFunc(w.result.Findings, of)
 		if at < 0 {
 			continue
 		}
-		now, err := clean.FindAmong(ctx, c.Path, c.Content, w.patterns, names)
+		now, err := clean.FindAmong(ctx, c.Path, c.Content, w.patterns, w.known)
 		if err != nil {
 			return err
 		}

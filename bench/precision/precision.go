@@ -94,7 +94,11 @@ func Find(ctx context.Context, c Corpus) (f *Found, err error) {
 	if err != nil {
 		return nil, err
 	}
-	result, err := clean.Tree(ctx, tree, files, patterns)
+	known, err := clean.KnownOf(ctx, tree, files)
+	if err != nil {
+		return nil, err
+	}
+	result, err := clean.Tree(ctx, tree, files, known, patterns)
 	if err != nil {
 		return nil, err
 	}

@@ -71,7 +71,7 @@ type ground struct {
 	tree     *workspace.Tree
 	files    []string // of the product
 	patterns []*clean.Pattern
-	names    clean.Names
+	known    *clean.Known
 	random   *rand.Rand
 }
 
@@ -92,7 +92,7 @@ func open(ctx context.Context, c Corpus, patterns []*clean.Pattern, random *rand
 			g.files = append(g.files, f.Path)
 		}
 	}
-	if g.names, err = clean.NamesOf(ctx, tree, all); err != nil {
+	if g.known, err = clean.KnownOf(ctx, tree, all); err != nil {
 		return nil, errors.Join(err, tree.Close())
 	}
 	slices.Sort(g.files)
@@ -128,11 +128,11 @@ func (g *ground) plant(ctx context.Context, k kind, file string, out *Recall) er
 		if broken, err := syntax.Check(ctx, syntax.Of(file, nil), changed); err != nil || len(broken) > 0 {
 			continue
 		}
-		before, err := clean.FindAmong(ctx, file, text, g.patterns, g.names)
+		before, err := clean.FindAmong(ctx, file, text, g.patterns, g.known)
 		if err != nil {
 			return err
 		}
-		after, err := clean.FindAmong(ctx, file, changed, g.patterns, g.names)
+		after, err := clean.FindAmong(ctx, file, changed, g.patterns, g.known)
 		if err != nil {
 			return err
 		}

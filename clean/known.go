@@ -1,0 +1,120 @@
+package clean
+
+import (
+	"context"
+	"path"
+	"strings"
+
+	"github.com/bitactor/cf/lazyregexp"
+	"github.com/bitactor/cf/syntax"
+	"github.com/bitactor/cf/workspace"
+)
+
+// Known is what a tree says of names, which one file alone can't. It reads lines, not
+// syntax: a name is all it goes by, so that it errs towards no finding.
+type Known struct {
+	methods map[string]int  // definitions of each method of Python
+	stubs   map[string]int  // those that are "raise NotImplementedError" alone
+	bases   map[string]bool // names that classes of Python are derived from
+	// plain holds functions of Go as "folder name": true where all errors of all of that
+	// name are made of text, so that there is nothing to unwrap.
+	plain map[string]bool
+}
+
+// KnownOf reads all files of Python and Go, tests too: what a test derives from is
+// meant to be. The error is the context's.
+func KnownOf(ctx context.Context, t *workspace.Tree, files []string) (*Known, error) {
+	k := newKnown()
+	for _, file := range files {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if ext := path.Ext(file); ext != ".py" && ext != ".go" {
+			continue
+		}
+		if text, err := t.Read(file); err == nil { // else it is told as unread where it is looked at
+			k.add(file, text)
+		}
+	}
+	return k, nil
+}
+
+func newKnown() *Known {
+	return &Known{methods: map[string]int{}, stubs: map[string]int{}, bases: map[string]bool{}, plain: map[string]bool{}}
+}
+
+func (k *Known) add(file string, text []byte) {
+	switch path.Ext(file) {
+	case ".py":
+		for _, m := range pythonDefinition.FindAllSubmatch(text, -1) {
+			k.methods[string(m[1])]++
+		}
+		for _, m := range pythonStub.FindAllSubmatch(text, -1) {
+			k.stubs[string(m[1])]++
+		}
+		for _, m := range pythonBases.FindAllSubmatch(text, -1) {
+			for _, name := range words(string(m[1])) {
+				k.bases[name] = true
+			}
+		}
+	case ".go":
+		k.addGo(path.Dir(file), string(text))
+	}
+}
+
+var (
+	pythonDefinition = lazyregexp.New(`(?m)^[ \t]+(?:async[ \t]+)?def[ \t]+(\w+)`)
+	pythonStub       = lazyregexp.New(`(?m)^[ \t]+(?:async[ \t]+)?def[ \t]+(\w+)\([^()]*(?:\([^()]*\)[^()]*)*\)[^:\n]*:\n(?:[ \t]*(?:"""[^"]*"""|"[^"\n]*"|#.*)?\n)*[ \t]+raise NotImplementedError\b`)
+	pythonBases      = lazyregexp.New(`(?m)^[ \t]*class[ \t]+\w+[ \t]*\(([^)]*)\)`)
+	goFunction       = lazyregexp.New(`^func (?:\([^)]*\) )?(\w+)[\[(].*\berror\)? \{$`)
+	goReturn         = lazyregexp.New(`^\s*return\b(.*)$`)
+	goPlain          = lazyregexp.New(`(?:^|, )(?:nil|errors\.New\(.*\)|fmt\.Errorf\(.*\))$`)
+	goCallOfErr      = lazyregexp.New(`(?:^|[\s,])err :?= (?:(\w+)\.)?(\w+)\(`)
+	goReceiver       = lazyregexp.New(`(?m)^func \((\w+) `)
+)
+
+// addGo goes by gofmt's lines: a function ends at the first brace without indentation.
+func (k *Known) addGo(folder, text string) {
+	key, plain, returns := "", false, 0
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		if m := goFunction.FindStringSubmatch(line); m != nil {
+			key, plain, returns = folder+" "+m[1], true, 0
+			continue
+		}
+		if key == "" {
+			continue
+		}
+		if line == "}" {
+			was, seen := k.plain[key]
+			k.plain[key] = plain && returns > 0 && (was || !seen)
+			key = ""
+			continue
+		}
+		if m := goReturn.FindStringSubmatch(line); m != nil {
+			returns++
+			plain = plain && goPlain.MatchString(strings.TrimSpace(m[1])) && !strings.Contains(m[1], "%w")
+		}
+	}
+}
+
+// plain tells whether the error that a finding turns into text was made, in the lines
+// before it, by a function of the same package, or a method of the same receiver, all of
+// whose errors are plain.
+func (m match) plain() bool {
+	s, ok := m.around(syntax.Method, syntax.Function)
+	if !ok {
+		return false
+	}
+	own := ""
+	if r := goReceiver.FindStringSubmatch(m.tree.Text(s.Range)); r != nil {
+		own = r[1]
+	}
+	lines := strings.Split(m.tree.Text(syntax.Range{Start: s.Range.Start, End: m.by["found"].Start}), "\n")
+	for i := len(lines) - 1; i >= max(len(lines)-6, 0); i-- {
+		if call := goCallOfErr.FindStringSubmatch(lines[i]); call != nil {
+			return (call[1] == "" || call[1] == own) && m.known.plain[path.Dir(m.file)+" "+call[2]]
+		}
+	}
+	return false
+}

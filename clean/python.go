@@ -1,0 +1,114 @@
+package clean
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/bitactor/cf/lazyregexp"
+	"github.com/bitactor/cf/syntax"
+)
+
+var (
+	assignment    = lazyregexp.New(`^\s*([A-Za-z_][\w.]*)\s*(?::[^=]+)?=[^=]`)
+	elseClause    = lazyregexp.New(`^\s*else:`)
+	leaves        = lazyregexp.New(`^\s*(?:return|raise)\b`)
+	returnsInside = lazyregexp.New(`(?m)^\s*return\b`)
+	onFailure     = lazyregexp.New(`(?i)#.*\b(?:fail\w*|ignored|ignoring|best[ -]effort|defensive|don't let|even if)\b`)
+	interfaceOf   = lazyregexp.New(`(?m)^\s*@(?:\w+\.)*implementer\(`)
+)
+
+var pythonHead = lazyregexp.New(`^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)`)
+
+// nested tells whether what was found stands in a function inside of a method, which has
+// no symbol of its own.
+func (m match) nested(method syntax.Symbol) bool {
+	before := m.tree.Text(syntax.Range{Start: method.Range.Start, End: m.by["found"].Start})
+	lines := strings.Split(before, "\n")
+	level := lines[len(lines)-1]
+	for i := len(lines) - 2; i >= 0; i-- {
+		d := pythonHead.FindStringSubmatch(lines[i])
+		if d != nil && len(lines[i])-len(strings.TrimLeft(lines[i], " \t")) < len(level) {
+			return d[1] != method.Name
+		}
+	}
+	return false
+}
+
+// derived tells whether a method is one for other classes: others are derived from its
+// class, unless it is private and nobody else has it, several in the class or in the tree
+// say the same, the class implements nothing, or an interface demands the method.
+func (m match) derived(method syntax.Symbol) bool {
+	name := method.Parent[strings.LastIndexByte(method.Parent, '.')+1:]
+	own := strings.HasPrefix(method.Name, "_") && m.known.methods[method.Name] == 1
+	if m.known.bases[name] && !own || m.known.stubs[method.Name] > 1 {
+		return true
+	}
+	class, _ := m.around(syntax.Type)
+	text := m.tree.Text(class.Range)
+	said := strings.Count(text, "raise NotImplementedError")
+	described := strings.Contains(text, `"""`) && !strings.Contains(class.Signature, "(")
+	return said > 1 || described && said == len(pythonDefinition.FindAllString(text, -1)) || interfaceOf.MatchString(text)
+}
+
+// fallback tells whether what is passed over has another way to go on from: an else
+// clause, a default that stands right before the statement and that it would replace,
+// or a return inside with another, or an error, right after it. A comment inside that
+// speaks of failing says why it is so.
+func (m match) fallback() bool {
+	found, src := m.by["found"], m.tree.Source()
+	indent, _ := indentation(src, found.Start)
+	for line := range strings.Lines(m.tree.Text(found)) {
+		if rest, ok := strings.CutPrefix(line, indent); ok && elseClause.MatchString(rest) && rest[0] == 'e' {
+			return true
+		}
+	}
+	body := m.text("body")
+	if onFailure.MatchString(m.tree.Text(found)) {
+		return true
+	}
+	if leaves.MatchString(nextLine(src[found.End:])) && returnsInside.MatchString(body) {
+		return true
+	}
+	before, level := lastLine(src[:found.Start])
+	set := assignment.FindStringSubmatch(before)
+	if set == nil || level != indent {
+		return false
+	}
+	for line := range strings.Lines(body) {
+		targets, _, ok := strings.Cut(line, "=")
+		if !ok {
+			continue
+		}
+		for target := range strings.SplitSeq(targets, ",") {
+			target, _, _ = strings.Cut(target, ":")
+			if strings.TrimSpace(target) == set[1] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// nextLine returns the first line after the one that is there that is not blank.
+func nextLine(src []byte) string {
+	_, rest, _ := bytes.Cut(src, []byte("\n"))
+	for line := range bytes.Lines(rest) {
+		if len(bytes.TrimSpace(line)) > 0 {
+			return string(line)
+		}
+	}
+	return ""
+}
+
+// lastLine returns the last line, of those that are whole, that is neither blank nor a
+// comment, and its indentation.
+func lastLine(src []byte) (line, indent string) {
+	lines := bytes.Split(src, []byte("\n"))
+	for i := len(lines) - 2; i >= 0; i-- {
+		if t := bytes.TrimSpace(lines[i]); len(t) > 0 && t[0] != '#' {
+			line := string(lines[i])
+			return line, line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+		}
+	}
+	return "", ""
+}
