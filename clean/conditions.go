@@ -92,7 +92,8 @@ var conditions = map[string]condition{
 	},
 	// Where the statement fails, another way is gone: see fallback.
 	"fallback": func(m match) (string, bool) { return "", m.fallback() },
-	// The check before it decides by what is there.
+	// The check before it decides by what is there or to be had, or waits for as long as its
+	// context lasts.
 	"lookup": func(m match) (string, bool) { return "", lookup.MatchString(m.text("before")) },
 	// What made the error, in the same package, makes errors of text alone: nobody could
 	// ask for a kind.
@@ -172,7 +173,7 @@ var (
 	abstractName = lazyregexp.New(`Base|Abstract|Interface|Mixin|Visitor|Protocol`)
 	// plainDecorator leaves the body what is called
 	plainDecorator = lazyregexp.New(`(?m)^\s*@(?:property|staticmethod|classmethod|override)\s*$`)
-	lookup         = lazyregexp.New(`\bos\.Open\w*\(|\b(?:Stat|Lstat|Lookup\w*|ReadFile|LookPath|Getwd|Parse\w*|Atoi|Unmarshal|Get\w*|Find\w*|Rel|EvalSymlinks)\(`)
+	lookup         = lazyregexp.New(`\bos\.Open\w*\(|\b(?:Stat|Lstat|Lookup\w*|ReadFile|LookPath|Getwd|Parse\w*|Atoi|Unmarshal|Get\w*|Find\w*|Rel|EvalSymlinks|(?:[aA]cquire|[tT]ry)\w*Lock)\(|\b(?:Recv|Receive|Next|Wait|Acquire)\(ctx\)`)
 	dispatched     = lazyregexp.New(`^\s*@(?:\w+\.)*(?:singledispatch|multimethod|dispatch|generic|overload)\b`)
 	leaf           = lazyregexp.New(`\berr :?= (?:base64\.\w+\.DecodeString|hex\.DecodeString|url\.(?:Path|Query)Unescape)\(`)
 	exported       = lazyregexp.New(`^\p{Lu}`)
