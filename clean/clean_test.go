@@ -1,12 +1,15 @@
 package clean_test
 
 import (
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/bitactor/cf/clean"
 	"github.com/bitactor/cf/syntax"
+	"github.com/bitactor/cf/workspace"
 )
 
 var ends = map[string]string{"elixir": ".ex", "go": ".go", "python": ".py", "c": ".c"}
@@ -105,4 +108,41 @@ func FuzzMend(f *testing.F) {
 			t.Fatalf("%q becomes %q: %v %v", text, mended, broken, err)
 		}
 	})
+}
+
+// TestFindAmongATree holds what one file alone can't tell.
+func TestFindAmongATree(t *testing.T) {
+	folder := t.TempDir()
+	for file, text := range map[string]string{
+		"go.mod":    "module m\n",
+		"a/make.go": "package a\n\nfunc b(n int) error {\n\tif n < 0 {\n\t\treturn errors.New(\"none\")\n\t}\n\treturn nil\n}\n\nfunc c() error {\n\treturn os.Remove(\"x\")\n}\n",
+		"a/a.go":    "package a\n\nfunc a() error {\n\tif err := b(3); err != nil {\n\t\treturn fmt.Errorf(\"make: %v\", err)\n\t}\n\tif err := c(); err != nil {\n\t\treturn fmt.Errorf(\"save: %v\", err)\n\t}\n\treturn nil\n}\n",
+	} {
+		if err := os.MkdirAll(filepath.Join(folder, path.Dir(file)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tree, err := workspace.OpenFolder(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	patterns, err := clean.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := clean.KnownOf(t.Context(), tree, []string{"a/a.go", "a/make.go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := clean.Tree(t.Context(), tree, []string{"a/a.go"}, known, patterns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Findings) != 1 || r.Findings[0].Line != 8 {
+		t.Errorf("findings: %+v", r.Findings)
+	}
 }
