@@ -21,8 +21,13 @@ var (
 	logLabel = lazyregexp.New("\\|\\s*([a-zA-Z_]\\w*)\\s*(?:=~|!~|!=|==|=|>=|<=|>|<)\\s*[\"`0-9]")
 )
 
-// earlier is in an expression that holds a value against one of another time.
-var earlier = lazyregexp.New(`\boffset\b|@|\bunless\b`)
+// earlier is in an expression that holds a value against one of another time. difference
+// is in one that takes a value from another: of what came and what was done it is what
+// waits, which a graph may show.
+var (
+	earlier    = lazyregexp.New(`\boffset\b|@|\bunless\b`)
+	difference = lazyregexp.New(`[\w)}]\s+-\s+`)
+)
 
 // expression records the metrics that an expression of PromQL reads. In a
 // dashboard its variables are filled in first.
@@ -45,7 +50,7 @@ func (in *input) expression(text string, u use) {
 	for _, s := range selectors {
 		at := u
 		at.kind, at.name, at.functions = metric, s.Name, s.Functions
-		at.asValue = u.asValue && !earlier.MatchString(plain)
+		at.asValue = u.asValue && !earlier.MatchString(plain) && (u.rule || !difference.MatchString(plain))
 		if s.Name != "" {
 			in.use(at)
 		}

@@ -93,6 +93,17 @@ func (g *golang) value(text string) (string, bool) {
 	return v, ok && v != ""
 }
 
+// name is part, with the place of a constant that another file may define.
+func (g *golang) name(text string) string {
+	if v := g.part(text); v != "*" {
+		return v
+	}
+	if place, ok := g.shared(text); ok {
+		return place
+	}
+	return "*"
+}
+
 // part is value, with "*" for what is not known and "" for what is not given.
 func (g *golang) part(text string) string {
 	if text == "" || text == `""` {
@@ -128,7 +139,7 @@ func (g *golang) prometheus(at int, function string, args []string) {
 	case m != nil && len(args) > 0 && strings.Contains(args[0], "{"):
 		e.typ = strings.ToLower(m[1])
 		options := pairs(arguments(inner(args[0][strings.IndexByte(args[0], '{'):])), ":")
-		e.name = joined(g.part(options["Namespace"]), g.part(options["Subsystem"]), g.part(options["Name"]))
+		e.name = joined(g.name(options["Namespace"]), g.name(options["Subsystem"]), g.name(options["Name"]))
 		e.help = strings.Trim(options["Help"], "\"`")
 		if e.typ == "histogram" && goSeconds.MatchString(options["Buckets"]) {
 			e.given = "seconds"
@@ -162,11 +173,11 @@ func (g *golang) full(text string) string {
 	if at := strings.Index(text, "BuildFQName("); at >= 0 {
 		var parts []string
 		for _, a := range arguments(inner(text[at+len("BuildFQName"):])) {
-			parts = append(parts, g.part(a))
+			parts = append(parts, g.name(a))
 		}
 		return joined(parts...)
 	}
-	return g.part(text)
+	return g.name(text)
 }
 
 func joined(parts ...string) string {

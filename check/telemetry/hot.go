@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"path"
+	"slices"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/lazyregexp"
@@ -15,7 +16,6 @@ import (
 var (
 	hotMark = lazyregexp.New(`(?i)\b(?:the|a|our|this) hot[ -]path\b(?:[^- \w]| +[^a-z\s]| +(?:of|for|in|and|is|when|that|which|here)\b|\s*$)|\bhot[ -]path:|__attribute__\s*\(\(\s*hot\s*\)\)`)
 	hotNot  = lazyregexp.New(`(?i)\b(?:not|off|outside|never|no|nor|isn't|beside|from|for)\b[^.\n]*\bhot[ -]path\b`)
-	observe = lazyregexp.New(`(?i)telemetry|metric|prometheus|\bspan|trace|\blog(?:ger)?\b|slog|counter|gauge|histogram|instrument|WithLabelValues|\.(?:inc|dec|add|set|observe|record|labels|time|emit|event)\(|\bemit\w*\(`)
 )
 
 // function is one whose body is known, in a folder.
@@ -23,12 +23,12 @@ type function struct {
 	file  string
 	at    syntax.Symbol
 	hot   bool
-	sees  bool     // its body speaks of telemetry
+	sees  bool     // it measures, see measures
 	calls []string // names that stand in it
 }
 
 // hot finds functions that their authors call the hot path and that nothing measures:
-// neither they, nor what they call or what calls them in their folder.
+// neither they, nor what they call, nor what calls them in their folder.
 func (j *judge) hot(ctx context.Context) error {
 	emits := false
 	for _, e := range j.facts.emitted {
@@ -44,13 +44,13 @@ func (j *judge) hot(ctx context.Context) error {
 			continue
 		}
 		seen[folder] = true
-		list, err := j.tree.functions(ctx, path.Dir(file), path.Ext(file))
+		list, err := j.functions(ctx, path.Dir(file), path.Ext(file))
 		if err != nil {
 			return err
 		}
 		for _, f := range list {
 			if f.hot && !watched(list, f) {
-				j.add(place{f.file, f.at.Line}, check.Warning, codeHot, "%s is the hot path, as its author says, and neither it nor what it calls or is called by here emits telemetry", f.at.Name)
+				j.add(place{f.file, f.at.Line}, check.Warning, codeHot, "%s is the hot path, as its author says, and neither it nor what it calls or is called by here emits a metric, an event or a span", f.at.Name)
 			}
 		}
 	}
@@ -59,13 +59,14 @@ func (j *judge) hot(ctx context.Context) error {
 
 // functions parses the code of a folder. Files that do not parse are passed over: their
 // checkers say so.
-func (t *tree) functions(ctx context.Context, dir, end string) ([]function, error) {
+func (j *judge) functions(ctx context.Context, dir, end string) ([]function, error) {
 	var out []function
-	for _, file := range t.code {
+	known := j.variables()
+	for _, file := range j.tree.code {
 		if path.Dir(file) != dir || path.Ext(file) != end || isTest(file) {
 			continue
 		}
-		text, err := t.stage.Read(file)
+		text, err := j.tree.stage.Read(file)
 		if err != nil {
 			continue // as above
 		}
@@ -80,12 +81,12 @@ func (t *tree) functions(ctx context.Context, dir, end string) ([]function, erro
 		if err != nil {
 			continue // as above
 		}
-		out = append(out, functionsOf(file, parsed)...)
+		out = append(out, functionsOf(file, parsed, known)...)
 	}
 	return out, nil
 }
 
-func functionsOf(file string, parsed *syntax.File) []function {
+func functionsOf(file string, parsed *syntax.File, known map[string]bool) []function {
 	var out []function
 	for _, s := range parsed.Symbols() {
 		if s.Kind != syntax.Function && s.Kind != syntax.Method || s.BodyRange.End <= s.BodyRange.Start {
@@ -94,7 +95,7 @@ func functionsOf(file string, parsed *syntax.File) []function {
 		f := function{file: file, at: s}
 		head := parsed.Text(syntax.Range{Start: s.Range.Start, End: s.BodyRange.Start})
 		f.hot = hotMark.MatchString(head) && !hotNot.MatchString(head)
-		f.sees = observe.MatchString(parsed.Text(syntax.Range{Start: s.BodyRange.Start, End: s.Range.End}))
+		f.sees = measures(withoutComments(parsed, s.Range), known)
 		for _, r := range parsed.References() {
 			if r.Line >= parsed.Line(s.BodyRange.Start) && r.Line <= s.EndLine {
 				f.calls = append(f.calls, r.Name)
@@ -105,30 +106,57 @@ func functionsOf(file string, parsed *syntax.File) []function {
 	return out
 }
 
-// watched tells whether a function, one that it reaches, or one that names it speaks
-// of telemetry.
+// reach is how many calls deep a measurement still is one of the function's own work.
+const reach = 2
+
+// watched tells whether a function, one that it calls, or one that calls it measures.
 func watched(list []function, of function) bool {
-	byName := map[string][]function{}
 	for _, f := range list {
-		byName[f.at.Name] = append(byName[f.at.Name], f)
-		for _, name := range f.calls {
-			if f.sees && name == of.at.Name {
-				return true
-			}
-		}
-	}
-	reached, todo := map[string]bool{of.at.Name: true}, []function{of}
-	for len(todo) > 0 {
-		f := todo[0]
-		if todo = todo[1:]; f.sees {
+		if f.sees && slices.Contains(f.calls, of.at.Name) && slices.ContainsFunc(meant(list, f, of.at.Name), of.is) {
 			return true
 		}
-		for _, name := range f.calls {
-			if !reached[name] {
-				reached[name] = true
-				todo = append(todo, byName[name]...)
+	}
+	seen, level := map[string]bool{}, []function{of}
+	for depth := 0; depth <= reach; depth++ {
+		var next []function
+		for _, f := range level {
+			if f.sees {
+				return true
+			}
+			for _, name := range f.calls {
+				if key := f.file + " " + name; !seen[key] {
+					seen[key] = true
+					next = append(next, meant(list, f, name)...)
+				}
+			}
+		}
+		level = next
+	}
+	return false
+}
+
+func (f function) is(other function) bool {
+	return f.file == other.file && f.at.Range == other.at.Range
+}
+
+// meant returns the functions that a name in another one may stand for: those of its
+// file, else those of the folder. Methods of several types that have the name by chance
+// say nothing of each other.
+func meant(list []function, in function, name string) (out []function) {
+	var near []function
+	for _, f := range list {
+		if f.at.Name == name {
+			out = append(out, f)
+			if f.file == in.file {
+				near = append(near, f)
 			}
 		}
 	}
-	return false
+	switch {
+	case len(near) > 0:
+		return near
+	case len(out) > 0 && slices.ContainsFunc(out, func(f function) bool { return f.at.Parent != out[0].at.Parent }):
+		return nil
+	}
+	return out
 }

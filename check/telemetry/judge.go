@@ -106,18 +106,21 @@ func (j *judge) use(ctx context.Context, u use) error {
 		j.measured(u, answers)
 		return nil
 	}
-	texts, near := literals(u), j.own.nearest(u)
+	looked, near := wanted{texts: literals(u), rests: rests(u)}, j.own.nearest(u)
 	if unknown {
-		var differs string
-		if near, differs = j.own.respelt(u); near == "" || u.optional {
+		slip, found := j.own.respelt(u)
+		if !found || u.optional {
 			return nil // a document may speak of what was once
 		}
-		texts = append(texts, pieces(u, differs)...)
+		near = slip.near
+		looked.texts = append(looked.texts, slip.pieces()...)
+		looked.word, looked.beside = slip.apart()
+		looked.anywhere = slip.other
 	}
 	if !j.own.meant(u) || u.kind == event && slices.Contains(j.facts.spoken, u.name) {
 		return nil
 	}
-	if spelt, err := j.tree.spelt(ctx, texts, rests(u)); spelt || err != nil {
+	if spelt, err := j.tree.spelt(ctx, looked); spelt || err != nil {
 		return err
 	}
 	severity := check.Warning

@@ -112,14 +112,15 @@ func (o ownNames) answers(u use) (found []emission, unknown bool) {
 		for _, n := range names {
 			if fits(u.kind, p.name, n) {
 				if strings.Trim(p.name, "*._") == "" {
-					return found, true
+					unknown = true
+				} else {
+					found = append(found, p)
 				}
-				found = append(found, p)
 				break
 			}
 		}
 	}
-	return found, false
+	return found, unknown
 }
 
 // fits tells whether a name is one of those that a pattern stands for.
@@ -195,39 +196,6 @@ func (o ownNames) nearest(u use) string {
 	return best
 }
 
-// respelt returns the emitted metric that a used one is with a letter or two changed, or
-// with a word left out, added, changed, or put elsewhere, or "". All others of at least
-// three words are the same. differs is the first word of the used name that does; what a
-// histogram adds is taken off first.
-func (o ownNames) respelt(u use) (near, differs string) {
-	if u.kind != metric {
-		return o.nearest(u), ""
-	}
-	for _, name := range append([]string{u.name}, bases(u.name)...) {
-		as := u
-		as.name = name
-		words := strings.Split(name, "_")
-		near := o.nearest(as)
-		if near == "" {
-			for n := range o.exact[metric] {
-				if other := strings.Split(n, "_"); (near == "" || n < near) && sameButOne(words, other) {
-					near = n
-				}
-			}
-		}
-		if near == "" {
-			continue
-		}
-		for _, w := range words {
-			if !slices.Contains(strings.Split(near, "_"), w) {
-				return near, w
-			}
-		}
-		return near, ""
-	}
-	return "", ""
-}
-
 // bases are the names that a series with an added end may belong to.
 func bases(name string) (out []string) {
 	for _, end := range metricEnds {
@@ -236,23 +204,6 @@ func bases(name string) (out []string) {
 		}
 	}
 	return out
-}
-
-// sameButOne tells whether two lists of words, which begin and end alike, are the same
-// but for one word, or for two that have changed places.
-func sameButOne(a, b []string) bool {
-	if len(a) < 4 || len(b) < 4 || abs(len(a)-len(b)) > 1 || a[0] != b[0] || a[len(a)-1] != b[len(b)-1] {
-		return false
-	}
-	head := 0
-	for head < min(len(a), len(b)) && a[head] == b[head] {
-		head++
-	}
-	a, b = a[head:], b[head:]
-	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
-		a, b = a[:len(a)-1], b[:len(b)-1]
-	}
-	return len(a)+len(b) <= 2 || len(a) == 2 && len(b) == 2 && a[0] == b[1] && a[1] == b[0]
 }
 
 func abs(n int) int { return max(n, -n) }
@@ -306,32 +257,6 @@ func literals(u use) []string {
 		return []string{`"` + u.name + `"`, "'" + u.name + "'", u.name + ":", u.name + "="}
 	}
 	return nil
-}
-
-// pieces returns the beginnings and ends of a metric's name as they stand where code puts
-// it together: those that hold the word that differs from an emitted name, or, where none
-// does, the ends of at least two words.
-func pieces(u use, differs string) (out []string) {
-	for _, name := range append([]string{u.name}, bases(u.name)...) {
-		words := strings.Split(name, "_")
-		last := slices.Index(words, differs)
-		if differs == "" {
-			last = len(words) - 2
-		} else if last > 0 {
-			out = append(out, `"`+differs+`"`, "'"+differs+"'")
-			head := strings.Join(words[:last+1], "_")
-			for _, end := range []string{`"`, `_"`, "'", "_'", "%s", "_%s", "#{", "_#{", "{", "_{"} {
-				out = append(out, head+end)
-			}
-		}
-		for at := 1; at <= last; at++ {
-			end := strings.Join(words[at:], "_")
-			for _, before := range []string{`"`, `"_`, "'", "'_", "`", "`_", "%s_", "}_", "}"} {
-				out = append(out, before+end)
-			}
-		}
-	}
-	return out
 }
 
 // rests returns what is left of a metric's name where a client library is given its

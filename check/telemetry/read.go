@@ -24,6 +24,8 @@ type tree struct {
 	stage *workspace.Stage
 	facts *facts
 	code  []string // files of code, sorted: where a literal may stand
+	// metrics are the names that each file emits
+	metrics map[string][]string
 }
 
 // source1 is a file that is being read.
@@ -75,7 +77,7 @@ func read(ctx context.Context, s *workspace.Stage) (*tree, error) {
 	}
 	parts := make([]*facts, len(list.Files))
 	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
+	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.NumCPU())
 	for i, f := range list.Files {
 		end := strings.ToLower(path.Ext(f.Path))
@@ -86,7 +88,7 @@ func read(ctx context.Context, s *workspace.Stage) (*tree, error) {
 			continue
 		}
 		group.Go(func() error {
-			part, err := readFile(ctx, s, f.Path)
+			part, err := readFile(within, s, f.Path)
 			mu.Lock()
 			defer mu.Unlock()
 			parts[i] = part
@@ -99,6 +101,15 @@ func read(ctx context.Context, s *workspace.Stage) (*tree, error) {
 	for _, p := range parts {
 		if p != nil {
 			t.facts.join(p)
+		}
+	}
+	if err := t.resolve(ctx); err != nil {
+		return nil, err
+	}
+	t.metrics = map[string][]string{}
+	for _, e := range t.facts.emitted {
+		if e.kind == metric {
+			t.metrics[e.file] = append(t.metrics[e.file], e.name)
 		}
 	}
 	return t, nil
@@ -164,9 +175,18 @@ func isRules(in *input) bool {
 	return data.KindOf(in.path, in.data[:min(len(in.data), 4096)]) == data.Prometheus || bytes.Contains(in.data, []byte("kind: PrometheusRule"))
 }
 
-// spelt tells whether code, other than tests, spells one of some texts, or, in a
-// language that no reader here knows and that speaks of metrics, the rest of a name.
-func (t *tree) spelt(ctx context.Context, texts, rests []string) (bool, error) {
+// wanted is what would show that code emits a name.
+type wanted struct {
+	texts []string // any of these
+	rests []string // any of these, in a language that no reader here knows and that speaks of metrics
+	// any of word, where any of beside stands in the same file; of word alone where there
+	// is nothing to stand beside it
+	word, beside []string
+	anywhere     bool // names of metrics that are known count too
+}
+
+// spelt tells whether code, other than tests, spells what is wanted.
+func (t *tree) spelt(ctx context.Context, w wanted) (bool, error) {
 	for _, file := range t.code {
 		if err := ctx.Err(); err != nil {
 			return false, err
@@ -178,14 +198,37 @@ func (t *tree) spelt(ctx context.Context, texts, rests []string) (bool, error) {
 		if err != nil {
 			continue // no text: nothing is spelt there
 		}
-		if _, known := readers[strings.ToLower(path.Ext(file))]; !known && foreignMetrics.Match(content) && containsAny(content, rests) {
+		if _, known := readers[strings.ToLower(path.Ext(file))]; !known && foreignMetrics.Match(content) && containsAny(content, w.rests) {
 			return true, nil
 		}
-		if containsAny(content, texts) {
+		left := t.unexplained(file, content)
+		if w.anywhere {
+			left = func(text string) bool { return bytes.Contains(content, []byte(text)) }
+		}
+		if slices.ContainsFunc(w.texts, left) || slices.ContainsFunc(w.word, left) && (len(w.beside) == 0 || foreignMetrics.Match(content) && slices.ContainsFunc(w.beside, left)) {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+// unexplained tells of a text whether it stands in a file more often than within names of
+// metrics that the file is known to emit: those were held against the used name already.
+// A name that begins with it may get more in front of it where it is registered.
+func (t *tree) unexplained(file string, content []byte) func(string) bool {
+	return func(text string) bool {
+		n := bytes.Count(content, []byte(text))
+		if n == 0 {
+			return false
+		}
+		piece := strings.Trim(text, "\"'`_")
+		for _, e := range t.metrics[file] {
+			if _, more, ok := strings.Cut(e, "_"+piece); ok && (more == "" || more[0] == '_' || text[len(text)-1] == piece[len(piece)-1]) {
+				n--
+			}
+		}
+		return n > 0
+	}
 }
 
 func containsAny(content []byte, texts []string) bool {
