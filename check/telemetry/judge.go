@@ -163,16 +163,12 @@ func (j *judge) declared() {
 
 // emissions judges what is emitted by itself.
 func (j *judge) emissions() {
-	types := map[string]emission{}
+	types, chosen := map[string]emission{}, j.dimensions()
 	for _, e := range j.facts.emitted {
 		if e.kind != metric || e.test {
 			continue
 		}
-		for _, l := range e.labels {
-			if slices.Contains(unboundedLabels, l) || slices.Contains(requestLabels, l) && ofRequests.MatchString(e.name) {
-				j.add(e.place, check.Warning, codeLabel, "the label %s of %s has no bound: each value is a time series of its own", l, e.name)
-			}
-		}
+		j.bounds(e, chosen)
 		j.named(e)
 		if strings.Contains(e.name, "*") || e.typ == "" {
 			continue

@@ -7,21 +7,6 @@ import (
 	"github.com/bitactor/cf/lazyregexp"
 )
 
-// unboundedLabels have as many values as there are users, requests or things
-// (Prometheus' documentation, "Metric and label naming": high cardinality).
-var unboundedLabels = []string{
-	"user_id", "userid", "user_email", "email", "uuid", "guid", "session_id", "request_id", "trace_id", "span_id", "correlation_id", "transaction_id", "order_id",
-	"account_id", "customer_id", "actor_id", "message_id", "job_id", "client_ip", "remote_addr", "ip_address", "timestamp", "stacktrace", "error_message",
-	"pid", "url", "uri", "user_agent",
-}
-
-// requestLabels have as many values as those who ask like, where a metric counts what
-// they ask for: what was matched (a route, a handler) is the label to take.
-var (
-	requestLabels = []string{"path", "query"}
-	ofRequests    = lazyregexp.New(`(?:^|_)(?:https?|requests?|responses?|api|visits?)(?:_|$)`)
-)
-
 // unitEnds and secondsEnd name units: of OpenTelemetry, and as ends of names.
 var (
 	unitEnds   = map[string]string{"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds", "By": "bytes", "KiBy": "kibibytes", "MiBy": "mebibytes"}

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/bitactor/cf/check"
@@ -40,6 +41,7 @@ func (j *judge) alerts() {
 		}
 		address := strings.Contains(a.runbook, "://")
 		switch {
+		case !a.linked && trial(a.file):
 		case !a.linked:
 			j.add(a.place, check.Warning, codeRunbook, "the alert %s names no runbook: add the annotation runbook_url", a.name)
 		case !b.known || address && !proven[b.base]:
@@ -49,6 +51,17 @@ func (j *judge) alerts() {
 			j.add(a.place, check.Warning, codeRunbookGone, "the alert %s names the runbook %s, and %s has no heading #%s", a.name, a.runbook, b.file, b.anchor)
 		}
 	}
+}
+
+// trial tells whether a file belongs to a set-up of developers or to an example: nobody is
+// called by its alerts.
+func trial(file string) bool {
+	for part := range strings.SplitSeq(path.Dir(file), "/") {
+		if slices.Contains([]string{"development", "dev", "example", "examples", "demo", "sandbox"}, part) {
+			return true
+		}
+	}
+	return false
 }
 
 // runbook looks for the document that an annotation names: a path from the tree's root
