@@ -55,6 +55,8 @@ func readPython(ctx context.Context, in *input) error {
 			p.logged()
 		case strings.HasSuffix(function, ".observe") || strings.HasSuffix(function, ".set"):
 			p.observed(function, names)
+		case strings.HasSuffix(function, ".time") && len(args) == 0:
+			p.timed(function, names)
 		}
 	}
 	return nil
@@ -167,10 +169,23 @@ func (p python) logged() {
 
 // observed finds milliseconds that are given to a metric of seconds.
 func (p python) observed(function string, names map[string]string) {
-	base := strings.TrimSuffix(strings.TrimSuffix(function, ".observe"), ".set")
-	base, _, _ = strings.Cut(base, ".labels(")
-	name := names[base[strings.LastIndexByte(base, '.')+1:]]
+	name := held(strings.TrimSuffix(strings.TrimSuffix(function, ".observe"), ".set"), names)
 	if strings.HasSuffix(name, "_seconds") && len(p.args) == 1 && pyTimes1000.MatchString(p.args[0]) {
 		p.fault(p.at(p.offset), "error", codeUnit, name+" is given milliseconds; its name says another unit")
 	}
+}
+
+// timed finds metrics of another unit that are given seconds, as time() always does
+// (prometheus.github.io/client_python, "Histogram").
+func (p python) timed(function string, names map[string]string) {
+	name := held(strings.TrimSuffix(function, ".time"), names)
+	if said := timeOf(name); said != "" && said != "seconds" {
+		p.fault(p.at(p.offset), "error", codeUnit, name+" is given seconds by time(); its name says "+said)
+	}
+}
+
+// held returns the name of the metric that a receiver holds, or "".
+func held(receiver string, names map[string]string) string {
+	base, _, _ := strings.Cut(receiver, ".labels(")
+	return names[base[strings.LastIndexByte(base, '.')+1:]]
 }

@@ -12,14 +12,16 @@
 //  2. A name that is put together at run time stands for all names that fit it;
 //     one of which nothing is known silences the findings it might answer, but for
 //     misspellings in rules and dashboards: an emitted name is the same but for a word,
-//     and no code spells the end of the used one. One whose missing part stands as a
+//     and no code spells the pieces of the used one that hold the difference, but in names
+//     that are known to be others. A word behind the first may be a dependency's part of
+//     the system: it must stand nowhere. One whose missing part stands as a
 //     literal in its file, for several of the names that are used, stands for such
 //     names only.
 //  3. A name that stands as a literal anywhere in the tree's code is emitted, as
 //     far as this package can tell, whatever the language; so is one whose rest
 //     stands in code of a language that is not read and speaks of metrics.
-//  4. A function is the hot path where its author says so; what speaks of telemetry in
-//     any way, in what it calls or is called by, measures it.
+//  4. A function is the hot path where its author says so; a metric, an event, a span or
+//     a line of log for each call measures it, in what it calls or is called by.
 //  5. Uses are reported below the paths that were asked about; what is emitted is
 //     looked for in the whole tree.
 package telemetry
