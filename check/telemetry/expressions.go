@@ -22,10 +22,11 @@ var (
 )
 
 // earlier is in an expression that holds a value against one of another time. difference
-// is in one that takes a value from another: of what came and what was done it is what
-// waits, which a graph may show.
+// is in one that takes a value from another: where none is a rate, it is what waits, of
+// what came and what was done, which a graph may show.
 var (
 	earlier    = lazyregexp.New(`\boffset\b|@|\bunless\b`)
+	rated      = lazyregexp.New(`\b(?:rate|irate|increase)\(`)
 	difference = lazyregexp.New(`[\w)}]\s+-\s+`)
 )
 
@@ -50,7 +51,7 @@ func (in *input) expression(text string, u use) {
 	for _, s := range selectors {
 		at := u
 		at.kind, at.name, at.functions = metric, s.Name, s.Functions
-		at.asValue = u.asValue && !earlier.MatchString(plain) && (u.rule || !difference.MatchString(plain))
+		at.asValue = u.asValue && !earlier.MatchString(plain) && (u.rule || rated.MatchString(plain) || !difference.MatchString(plain))
 		if s.Name != "" {
 			in.use(at)
 		}
