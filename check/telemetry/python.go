@@ -11,7 +11,7 @@ import (
 const pythonQuery = `(call function: (_) @function arguments: (argument_list) @arguments) @call`
 
 var (
-	pyImport     = lazyregexp.New(`(?m)^\s*from\s+prometheus_client\s+import\s+(\([^)]*\)|[^\n]*)`)
+	pyImport     = lazyregexp.New(`(?m)^\s*from\s+prometheus_client(?:\.\w+)*\s+import\s+(\([^)]*\)|[^\n]*)`)
 	pyModule     = lazyregexp.New(`(?m)^\s*import\s+prometheus_client(?:\s+as\s+(\w+))?`)
 	pyInstrument = lazyregexp.New(`\.create_(?:observable_)?(counter|up_down_counter|histogram|gauge)$`)
 	pySpan       = lazyregexp.New(`\.start_(?:as_current_)?span$`)
