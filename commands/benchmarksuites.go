@@ -14,6 +14,8 @@ import (
 	"github.com/bitactor/cf/bench/corebench"
 	"github.com/bitactor/cf/bench/llmbench"
 	"github.com/bitactor/cf/bench/otpbench"
+	"github.com/bitactor/cf/bench/solvebench"
+	"github.com/bitactor/cf/testdata/tasks"
 )
 
 // suite measures one part of what cf is made of.
@@ -38,13 +40,15 @@ var suites = map[string]suite{
 	"otp": {title: "measure the generated OTP system", run: func(ctx context.Context, _ *App, quick bool, progress func(done, total int)) (*bench.Report, error) {
 		return otpbench.Run(ctx, otpbench.Options{Quick: quick, Progress: progress})
 	}},
-	"cli": {title: "measure the start of cf", run: startUp},
-	"llm": {title: "measure the model on its server", open: openModel},
+	"cli":   {title: "measure the start of cf", run: startUp},
+	"llm":   {title: "measure the model on its server", open: openModel},
+	"solve": {title: "put tasks to the model", open: openTasks},
 }
 
 // unnamed are the suites of a run that names none: in quick form they take under five
 // minutes, whatever the model (llmbench.QuickBudget). otp renders, compiles and tests a
-// whole project, so it is measured where it is named.
+// whole project, and solve asks the model for minutes, so they are measured where they are
+// named.
 var unnamed = []string{"core", "cli", "llm"}
 
 func suiteNames() []string { return slices.Sorted(maps.Keys(suites)) }
@@ -58,6 +62,27 @@ func openModel(ctx context.Context, a *App) (suiteRun, func(), error) {
 	a.Events().Emit(b.Event)
 	return func(ctx context.Context, _ *App, quick bool, progress func(done, total int)) (*bench.Report, error) {
 		return llmbench.Run(ctx, llmbench.Options{Provider: b.Provider, Model: b.Model.Name, Quick: quick, Progress: progress})
+	}, b.Release, nil
+}
+
+// openTasks connects to the model that every verb would ask: cf is run on its server.
+func openTasks(ctx context.Context, a *App) (suiteRun, func(), error) {
+	list, err := solvebench.Load(tasks.Files)
+	if err != nil {
+		return nil, nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := a.Connect(ctx, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	a.Events().Emit(b.Event)
+	environ := append(slices.Clone(a.Env.Environ), "CF_HOST="+b.Provider.URL(), "CF_MODEL="+b.Model.Name)
+	return func(ctx context.Context, _ *App, quick bool, progress func(done, total int)) (*bench.Report, error) {
+		return solvebench.Run(ctx, solvebench.Options{Tasks: list, Self: self, Environ: environ, Model: b.Model.Name, Quick: quick, Progress: progress})
 	}, b.Release, nil
 }
 
