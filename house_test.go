@@ -43,6 +43,7 @@ var mayImport = map[string][]string{
 	"bench/precision":   {"bench", "check", "clean", "lazyregexp", "syntax", "workspace"}, // holds what they find against code of others
 	"bench/otpbench":    {"bench", "lazyregexp", "process", "scaffold"},                   // runs the project that cf scaffold makes
 	"bench/llmbench":    {"bench", "event", "llm"},                                        // asks the user's model
+	"bench/solvebench":  {"bench", "lazyregexp", "process", "testdata/tasks"},             // runs cf on the tasks
 }
 
 // ownedImports are packages that only the named folders may use outside tests.

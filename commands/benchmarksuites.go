@@ -15,7 +15,6 @@ import (
 	"github.com/bitactor/cf/bench/llmbench"
 	"github.com/bitactor/cf/bench/otpbench"
 	"github.com/bitactor/cf/bench/solvebench"
-	"github.com/bitactor/cf/testdata/tasks"
 )
 
 // suite measures one part of what cf is made of.
@@ -67,7 +66,7 @@ func openModel(ctx context.Context, a *App) (suiteRun, func(), error) {
 
 // openTasks connects to the model that every verb would ask: cf is run on its server.
 func openTasks(ctx context.Context, a *App) (suiteRun, func(), error) {
-	list, err := solvebench.Load(tasks.Files)
+	list, err := solvebench.Load()
 	if err != nil {
 		return nil, nil, err
 	}

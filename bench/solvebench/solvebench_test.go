@@ -16,7 +16,7 @@ import (
 
 func all(t *testing.T) []*Task {
 	t.Helper()
-	list, err := Load(tasks.Files)
+	list, err := Load()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"golang.org/x/tools/txtar"
+
+	"github.com/bitactor/cf/testdata/tasks"
 )
 
 // Task is one archive of testdata/tasks; docs/solve.md describes the format.
@@ -31,7 +33,8 @@ type Task struct {
 }
 
 // Load reads all tasks, in the order of their names.
-func Load(files fs.FS) ([]*Task, error) {
+func Load() ([]*Task, error) {
+	files := tasks.Files
 	names, err := fs.Glob(files, "*/*.txtar")
 	if err != nil {
 		return nil, err
