@@ -15,7 +15,7 @@ func (r *run) report(noise bench.Noise) *bench.Report {
 		Conditions: []string{
 			fmt.Sprintf("%s, asked by cf implement at its usual level, seed 1, without memory; a task ends with its first answer that the checks let land", r.Model),
 			"solved: visible and hidden tests pass in a fresh copy; written tests pass and find 70 % of planted faults",
-			fmt.Sprintf("%d of %d tasks in %s, the easy kinds first; many models have seen tasks like these, so they tell models apart and are no promise for other work",
+			fmt.Sprintf("%d of %d tasks in %s, one of each kind and language in turn; many models have seen tasks like these, so they tell models apart and are no promise for other work",
 				len(r.done), r.total, time.Since(r.began).Round(time.Second)),
 		},
 		Tables: []bench.Table{r.byKind(), r.each()},

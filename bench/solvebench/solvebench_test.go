@@ -118,6 +118,28 @@ func TestStopped(t *testing.T) {
 	}
 }
 
+// TestCutOff: a task that the context's end cuts off is no outcome, and its program is
+// ended with what it started.
+func TestCutOff(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	mark := filepath.Join(t.TempDir(), "alive")
+	ctx, stop := context.WithCancel(t.Context())
+	done := time.AfterFunc(300*time.Millisecond, stop)
+	defer done.Stop()
+	began := time.Now()
+	report, err := Run(ctx, Options{Tasks: all(t), Self: fake(t, "(sleep 3; touch "+mark+") & wait"), Environ: os.Environ()})
+	if !errors.Is(err, context.Canceled) || report != nil {
+		t.Errorf("%v, %+v", err, report)
+	}
+	time.Sleep(3*time.Second - time.Since(began) + 500*time.Millisecond)
+	if _, err := os.Stat(mark); err == nil {
+		t.Error("what the program started went on")
+	}
+	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
+		t.Errorf("left: %v %v", left, err)
+	}
+}
+
 // TestBudget: a task begins only within the budget, the first always.
 func TestBudget(t *testing.T) {
 	report, err := Run(t.Context(), Options{Tasks: all(t), Self: fake(t, "sleep 0.05; exit 13"), Environ: os.Environ(), Budget: 20 * time.Millisecond})

@@ -112,8 +112,8 @@ func (t *Task) write(dir string, more ...map[string]string) error {
 	return nil
 }
 
-// pick takes, for each language in turn and within it each kind, the first tasks: each
-// kind's first of all languages come before any second. most bounds how many; 0: all.
+// pick orders tasks so that a run which ends early has seen all there is: the first of
+// each kind in each language come before any second. most bounds how many; 0: all.
 func pick(tasks []*Task, kinds []string, most int) []*Task {
 	var rounds [][]*Task
 	at := map[string]int{}
