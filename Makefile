@@ -9,10 +9,11 @@ CF      := $(CURDIR)/bin/cf
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 GOFILES  = $(shell git ls-files -co --exclude-standard '*.go' | grep -v '^tools/')
 
-# Tests keep their own state and models; what is built for this machine (the
-# model server) is shared with the user's cf through the cache folder.
-TEST_HOME ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cf-test
-TEST_ENV   = XDG_STATE_HOME=$(TEST_HOME)/state XDG_DATA_HOME=$(TEST_HOME)/data XDG_CONFIG_HOME=$(TEST_HOME)/config
+# Tests keep their own state, models and programs (tools/packages.sh unpacks some
+# that it can't install); what is built for this machine (the model server) is
+# shared with the user's cf through the cache folder.
+export CF_TEST_HOME ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cf-test
+export PATH := $(PATH):$(CF_TEST_HOME)/tools/bin
 TEST_MODEL = smollm2:135m
 
 ##@ Start here

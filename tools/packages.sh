@@ -2,7 +2,7 @@
 # packages.sh: gets the Debian packages whose programs the tests drive, where
 # they are missing: with root's rights where this user has them without a
 # password; else those that can be are unpacked into a folder of the tests' own,
-# which with-server.sh puts on the PATH. It says which can't be had: the tests
+# which the Makefile puts on the PATH. It says which can't be had: the tests
 # that need them are skipped, or fail where CF_TEST_REQUIRE is set, as in CI.
 set -euo pipefail
 

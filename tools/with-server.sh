@@ -9,7 +9,6 @@ cf=$1
 shift
 home=${CF_TEST_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/cf-test}
 export XDG_STATE_HOME=$home/state XDG_DATA_HOME=$home/data XDG_CONFIG_HOME=$home/config OLLAMA_MODELS=$home/models
-export PATH=$PATH:$home/tools/bin # what packages.sh unpacked
 unset OLLAMA_HOST
 export CF_HOST=private CF_MODEL=smollm2:135m CF_IDLE_MINUTES=180
 
