@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/bitactor/cf/llm/llmtest"
 )
 
@@ -205,30 +207,55 @@ func (b breaking) breaksAfter(pieces []int, hows ...llmtest.How) []llmtest.Break
 	return all
 }
 
+// waitsAtOnce is how many runs of cf that wait for a server go on at one time: they
+// use next to no processor time.
+const waitsAtOnce = 12
+
+// waiting is a subtest of which most time is spent waiting.
+type waiting struct {
+	name string
+	test func(t *testing.T)
+}
+
+// runWaiting runs the subtests, waitsAtOnce at a time, whatever -parallel says.
+func runWaiting(t *testing.T, all []waiting) {
+	t.Helper()
+	var group errgroup.Group
+	group.SetLimit(waitsAtOnce)
+	for _, w := range all {
+		group.Go(func() error {
+			t.Run(w.name, w.test)
+			return nil
+		})
+	}
+	_ = group.Wait() // t knows which failed
+}
+
 // TestAServerThatBreaksOff cuts the connection before and after the header, after
 // the first piece of an answer and before its end mark, of each call, in four ways,
 // once, each time, and for good; and inside the status line, each line of an answer
 // and its end mark.
 func TestAServerThatBreaksOff(t *testing.T) {
+	var all []waiting
 	for _, b := range breakings {
 		between := b.breaks(llmtest.Ends, llmtest.Closes, llmtest.Resets, llmtest.Errors)
 		inside := b.breaksAfter([]int{llmtest.BeforeHeader, 0, 1, 2, 3}, llmtest.Tears)
 		for _, at := range append(between, inside...) {
 			for _, then := range []llmtest.Then{llmtest.Recovers, llmtest.Again, llmtest.Gone} {
-				at.Then = then
 				at := at // of this test alone: they run at one time
-				t.Run(fmt.Sprintf("%s call %d after %d %s %s", b.name, at.Call, at.After, at.How, at.Then), func(t *testing.T) {
-					t.Parallel()
+				at.Then = then
+				all = append(all, waiting{fmt.Sprintf("%s call %d after %d %s %s", b.name, at.Call, at.After, at.How, at.Then), func(t *testing.T) {
 					dir, env := b.project(t)
 					code, out := b.run(t, dir, env, at, 0)
 					b.judge(t, dir, at, code, out)
 					if want := b.codes(at); !slices.Contains(want, code) {
 						t.Errorf("exit code %d, want one of %v\n%s", code, want, out)
 					}
-				})
+				}})
 			}
 		}
 	}
+	runWaiting(t, all)
 }
 
 // codes are the exit codes that a break may lead to.
@@ -270,19 +297,20 @@ func TestASignalInEveryAnswer(t *testing.T) {
 
 // TestABudgetThatEnds: the time is up while the server says nothing.
 func TestABudgetThatEnds(t *testing.T) {
+	var all []waiting
 	for _, b := range breakings {
 		for _, at := range b.breaks(llmtest.Hangs) {
-			t.Run(fmt.Sprintf("%s call %d after %d", b.name, at.Call, at.After), func(t *testing.T) {
-				t.Parallel()
+			all = append(all, waiting{fmt.Sprintf("%s call %d after %d", b.name, at.Call, at.After), func(t *testing.T) {
 				dir, env := b.project(t)
 				code, out := b.run(t, dir, env, at, 0, "--budget", "3s")
 				b.judge(t, dir, at, code, out)
 				if code != 3 {
 					t.Errorf("exit code %d, want 3\n%s", code, out)
 				}
-			})
+			}})
 		}
 	}
+	runWaiting(t, all)
 }
 
 // TestASignalDuringTheChecks: the candidate that is being checked is kept, and the
