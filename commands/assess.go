@@ -1,9 +1,11 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/bitactor/cf/engine/wording"
 	"github.com/bitactor/cf/event"
@@ -13,14 +15,18 @@ import (
 
 // assess answers a task that asks how ready the project is: by the scorecard of cf
 // validate --readiness, and a summary that the model words. To have assessed is what
-// was asked for, so that a point which fails is no failure of the command.
-func (l *landing) assess(ctx context.Context, task string) (err error) {
+// was asked for, so that a point which fails is no failure of the command. A budget of 0
+// is what the settings say, or else that of cf validate.
+func (l *landing) assess(ctx context.Context, task string, budget time.Duration) (err error) {
+	if budget, err = l.budget(budget); err != nil {
+		return err
+	}
 	stage, err := l.stage(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stage.Close()) }()
-	flags := validateFlags{readiness: true, mutants: mutantsUsual, seed: 1, budget: readinessBudget}
+	flags := validateFlags{readiness: true, mutants: mutantsUsual, seed: 1, budget: max(cmp.Or(budget, readinessBudget), readinessBudgetMin)}
 	flags.noTests = l.flags.noTests
 	s, card, err := l.App.readiness(ctx, assessing{checking: l.checking, stage: stage, paths: []string{l.tree.Working()}, flags: flags})
 	if card == nil {

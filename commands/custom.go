@@ -37,7 +37,8 @@ func newCustomCmd(a *App) *cobra.Command {
 			"one fails, or you press Ctrl-C, cf custom --continue goes on. TASK - is standard input.\n\n" +
 			"In a project of building blocks a TASK without a PATH takes the blocks that answer it (cf\n" +
 			"scaffold search TASK says which), as one change and without a model; an assessment is their\n" +
-			"checks. The words that no block answers are named: --from model asks the model.",
+			"checks, which takes most of --budget (150 s where nothing gives one). The words that no\n" +
+			"block answers are named: --from model asks the model.",
 		Example: "  cf custom \"count rejected requests\" limit/limit.go limit/stats.go\n" +
 			"  cf custom \"add Reset\" limit/limit.go#Limiter limit/limit_test.go --dry-run\n" +
 			"  cf custom \"add Reset\" limit/limit.go limit/limit_test.go --review\n" +
@@ -99,7 +100,7 @@ func (a *App) custom(cmd *cobra.Command, args []string, o customOptions) (err er
 		return c.carryOut(cmd.Context())
 	}
 	if len(args) == 1 && o.from != fromModel {
-		if done, err := l.fromBlocks(cmd.Context(), task, o.from); done || err != nil {
+		if done, err := l.fromBlocks(cmd.Context(), task, o); done || err != nil {
 			return err
 		}
 	}

@@ -15,7 +15,7 @@ import (
 
 // fromBlocks carries out a task by the building blocks that answer it, and reports
 // whether any does. Elsewhere than in a project of blocks they are only named.
-func (l *landing) fromBlocks(ctx context.Context, task, from string) (done bool, err error) {
+func (l *landing) fromBlocks(ctx context.Context, task string, o customOptions) (done bool, err error) {
 	c, err := scaffold.Own()
 	if err != nil {
 		return false, err
@@ -32,14 +32,14 @@ func (l *landing) fromBlocks(ctx context.Context, task, from string) (done bool,
 			err = l.present(c, p)
 		}
 		if err == nil {
-			err = l.assess(ctx, task)
+			err = l.assess(ctx, task, o.budget)
 		}
 		return true, err
-	case from == fromTemplate && len(hits) == 0:
+	case o.from == fromTemplate && len(hits) == 0:
 		return false, fault.New(fault.Usage, scaffold.CodeNoBlock, "no block answers the task").On("custom", "").Hint("cf scaffold list names all blocks")
 	case len(hits) == 0:
 		return false, nil
-	case !marked && from == fromAuto:
+	case !marked && o.from == fromAuto:
 		l.Events().Emit(event.Note{Level: "info", Text: "building blocks answer some of this: " + strings.Join(ids(hits), ", ") + "; to take them: --from template, or cf scaffold apply"})
 		return false, nil
 	}

@@ -47,56 +47,6 @@ func (j *judging) alerts() Point {
 	return p
 }
 
-// isPipeline tells whether a file lies where a service looks for its pipelines.
-func isPipeline(file string) bool {
-	dir, base := path.Dir(file), path.Base(file)
-	switch base {
-	case ".gitlab-ci.yml", "Jenkinsfile", ".travis.yml", "azure-pipelines.yml", ".drone.yml", "bitbucket-pipelines.yml":
-		return true
-	}
-	yaml := strings.HasSuffix(base, ".yml") || strings.HasSuffix(base, ".yaml")
-	return yaml && (dir == ".github/workflows" || dir == ".circleci" || dir == ".forgejo/workflows" || dir == ".gitea/workflows" || strings.HasSuffix(dir, "/.github/workflows"))
-}
-
-// runsTests matches what a pipeline says to run the tests of a project.
-var runsTests = lazyregexp.New(`\b(?:go|mix|cargo|npm|pnpm|yarn|rebar3|make|gradle|ctest|bazel)\b[^\n]*\btest|\b(?:pytest|ctest|tox|nox|npm t|eunit|unittest)\b|\bmake (?:check|ci)\b`)
-
-// pipeline asks for a pipeline whose text runs tests, without a finding in it. It may
-// lie above what was asked about.
-func (j *judging) pipeline() Point {
-	all := j.files
-	for _, dir := range j.above() {
-		for _, name := range []string{".gitlab-ci.yml", "Jenkinsfile"} {
-			if at := path.Join(dir, name); j.Stage.Kind(at) == "file" {
-				all = append(all, at)
-			}
-		}
-	}
-	last := ""
-	for _, f := range all {
-		text, err := j.Stage.Read(f)
-		if !isPipeline(f) || err != nil {
-			continue
-		}
-		if last = f; !runsTests.MatchString(string(text)) {
-			continue
-		}
-		p := pass("1 pipeline", f)
-		for _, d := range j.Report.Diagnostics() {
-			if d.File == f && d.Severity != check.Note && !across(d.Checker) {
-				p.State, p.Why = Fail, "findings in it"
-				p.Places = append(p.Places, place(d))
-			}
-		}
-		p.Places = first(p.Places)
-		return p
-	}
-	if last != "" {
-		return Point{State: Fail, Figure: "0 pipelines that run tests", Evidence: last, Why: "nothing in it runs tests that cf knows"}
-	}
-	return Point{State: Fail, Figure: "0 pipelines", Why: "there is no pipeline"}
-}
-
 // locks are the files that name dependencies, with a text that they hold where there
 // are some, and the files that fix their versions. A lock may lie in a folder above.
 var locks = map[string]struct {

@@ -96,6 +96,7 @@ var plants = map[string][]planted{
 		{name: "image of no version in a pod", file: "k8s/shop.yaml", old: "shop:1.0.0", text: "shop:latest", want: "deployment.manifests"},
 		{name: "no pipeline", file: ".github/workflows/ci.yml", text: gone, want: "deployment.pipeline"},
 		{name: "pipeline without tests", file: ".github/workflows/ci.yml", old: "python3 -m pytest", text: "echo built", want: "deployment.pipeline"},
+		{name: "pipeline whose script runs no tests", file: ".github/workflows/ci.yml", old: "python3 -m pytest", text: "ci/build.sh", more: script("make all"), want: "deployment.pipeline"},
 		{name: "finding in the pipeline", file: ".github/workflows/ci.yml", old: "ubuntu-latest", text: "ubuntu-latests", want: "architecture.checked deployment.pipeline"},
 		{name: "version that is not fixed", file: "requirements.txt", old: "==", text: ">=", want: "deployment.locked", place: "requirements.txt:1"},
 		{name: "modules without sums", file: "go.mod", old: "go 1.21\n", text: "go 1.21\n\nrequire example.org/x v1.0.0\n", want: "deployment.locked", place: "go.mod"},
@@ -114,6 +115,14 @@ var plants = map[string][]planted{
 
 func without(file string) func(map[string]string) {
 	return func(files map[string]string) { delete(files, file) }
+}
+
+// script is what a pipeline calls: it calls another one that runs the command.
+func script(command string) func(map[string]string) {
+	return func(files map[string]string) {
+		files["ci/build.sh"] = "#!/bin/sh\nset -e\n. ./ci/run.sh\n"
+		files["ci/run.sh"] = "#!/bin/sh\n" + command + "\n"
+	}
 }
 
 func replace(file, old, text string) func(map[string]string) {
@@ -175,5 +184,13 @@ func TestPlantedFaults(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestPipelineOfScripts: that tests are run by a script of the project is as good.
+func TestPipelineOfScripts(t *testing.T) {
+	p := planted{file: ".github/workflows/ci.yml", old: "python3 -m pytest", text: "./ci/build.sh --all", more: script("mix test \"$@\"")}
+	if failed := points(card(t, p.broken(t), inputs{}), readiness.Fail); len(failed) > 0 {
+		t.Errorf("points that fail: %+v", failed)
 	}
 }

@@ -109,7 +109,7 @@ var keys = []Key{
 	},
 	{
 		Name: "budget_seconds", Kind: Int, Default: "0", Env: []string{"CF_BUDGET_SECONDS"}, Scope: User, Max: 24 * 60 * 60,
-		Doc:   "most seconds for model and checks together, of a verb that writes code and is given no --budget; 0: no bound",
+		Doc:   "most seconds for model and checks together, of a verb that writes code or assesses and is given no --budget; 0: no bound",
 		field: func(c *Config) any { return &c.BudgetSeconds },
 	},
 	{

@@ -30,8 +30,12 @@ const perCommand = 4 * time.Minute
 
 // perChange bounds, in seconds, model and checks of a command that writes files, by
 // a setting of cf: most ask for more than the small model can do, and hyper would
-// try each for minutes.
-const perChange = "10"
+// try each for minutes. An assessment fills what it is given with mutants: its tests
+// alone take half of perAssessment.
+const (
+	perChange     = "10"
+	perAssessment = "60"
+)
 
 func main() {
 	cf := flag.String("cf", "", "the cf program")

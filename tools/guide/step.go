@@ -66,7 +66,11 @@ func (g *guide) execute(ctx context.Context, r *result) error {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, g.cf, r.args...)
 	cmd.Dir = g.root
-	cmd.Env = append(os.Environ(), "OLLAMA_HOST="+g.proxy.URL, "CF_BUDGET_SECONDS="+perChange)
+	budget := perChange
+	if r.assesses() {
+		budget = perAssessment
+	}
+	cmd.Env = append(os.Environ(), "OLLAMA_HOST="+g.proxy.URL, "CF_BUDGET_SECONDS="+budget)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	var stdout, stderr bytes.Buffer
