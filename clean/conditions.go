@@ -71,8 +71,9 @@ var conditions = map[string]condition{
 			return abstract.MatchString(head)
 		})
 	},
-	// A method that others are to implement, or one that stands for a decorator alone; a
-	// function only where its decorator sends calls to others by their types.
+	// A method that others are to implement, that declares an interface, or that stands for a
+	// decorator alone; a function only where its decorator sends calls to others by their
+	// types, or where it answers before.
 	"implemented": func(m match) (string, bool) {
 		s, ok := m.around(syntax.Method, syntax.Function)
 		if !ok {
@@ -81,6 +82,9 @@ var conditions = map[string]condition{
 		text := m.tree.Text(s.Range)
 		silent := !strings.ContainsAny(m.text("found"), `"'`)
 		decorated := strings.HasPrefix(strings.TrimSpace(plainDecorator.ReplaceAllString(text, "")), "@")
+		if returnsInside.MatchString(m.tree.Text(syntax.Range{Start: s.Range.Start, End: m.by["found"].Start})) {
+			return "", true // it does something, and refuses the rest
+		}
 		if s.Parent == "" {
 			return "", silent && dispatched.MatchString(text)
 		}
@@ -88,7 +92,7 @@ var conditions = map[string]condition{
 			return "", false
 		}
 		operator := strings.HasPrefix(s.Name, "__") && s.Name != "__init__"
-		return "", m.derived(s) || operator || forOthers.MatchString(text) || silent && decorated
+		return "", m.derived(s) || operator || declaration.MatchString(text) || forOthers.MatchString(text) || silent && decorated
 	},
 	// Where the statement fails, another way is gone: see fallback.
 	"fallback": func(m match) (string, bool) { return "", m.fallback() },
@@ -98,13 +102,18 @@ var conditions = map[string]condition{
 	// What made the error, in the same package, makes errors of text alone: nobody could
 	// ask for a kind.
 	"plain": func(m match) (string, bool) { return "", m.plain() },
-	// The error is of a decoder of characters: it has no kind that anybody could ask for.
+	// The error is of a decoder of characters, which has no kind that anybody could ask for, or
+	// of a call of a DLL of Windows, where another result is the status.
 	"leaf": func(m match) (string, bool) {
 		lines := strings.Split(m.tree.Text(syntax.Range{End: m.by["found"].Start}), "\n")
-		return "", leaf.MatchString(strings.Join(lines[max(len(lines)-4, 0):], "\n"))
+		return "", leaf.MatchString(strings.Join(lines[max(len(lines)-6, 0):], "\n"))
 	},
-	// The innermost function around does not answer with an error.
-	"no-error": func(m match) (string, bool) { return "", !answersError.MatchString(m.function()) },
+	// The innermost function around does not answer with an error, or says by the name of a
+	// result of its own whether it went well.
+	"no-error": func(m match) (string, bool) {
+		head := m.function()
+		return "", !answersError.MatchString(head) || saysOK.MatchString(head)
+	},
 	// What is looked at, on the line that opens the block around, lies outside.
 	"boundary-subject": func(m match) (string, bool) { return outside(crossed(m.opening())), false },
 	// The name of the function, or its spec, says what the answer means.
@@ -127,6 +136,7 @@ var conditions = map[string]condition{
 		}
 		return "", exits.MatchString(m.text("change"))
 	},
+	// A method that names neither its receiver nor what it is given: nobody means to write it.
 	// An exported method that says no more than that it is not implemented: as often as not one
 	// that an interface asks of a type which never has it. Several that say the same are, and
 	// so is a function literal that answers so: someone asks for it as an argument.
@@ -139,6 +149,9 @@ var conditions = map[string]condition{
 			}
 		}
 		s, ok := m.around(syntax.Method)
+		if ok && nameless.MatchString(m.tree.Text(s.Range)) {
+			return "", true
+		}
 		if !ok || !exported.MatchString(s.Name) {
 			return "", false
 		}
@@ -166,6 +179,7 @@ var (
 	// exiting asks another process and exits where that fails, which no rescue sees
 	exiting      = lazyregexp.New(`\b(?:GenServer|Supervisor|DynamicSupervisor|Agent|Task)\.\w+|:gen_server\.\w+`)
 	answersError = lazyregexp.New(`\berror\)?\s*$`)
+	saysOK       = lazyregexp.New(`[(,]\s*(?:ok|found|exists|handled|valid) bool, err error\)\s*$`)
 	emptyType    = lazyregexp.New(`\b(?:interface|struct)\{\}`)
 	cleanup      = lazyregexp.New(`\b\w*(?:close|stop|kill|shutdown|cleanup|unlink|remove|terminate|release|cancel|flush|disconnect|rmtree|rmdir|print|debug)\w*\(|\b\w*log(?:ger|ging)?\.\w+\(|\bdel \w|\bimport\b`)
 	clauses      = lazyregexp.New(`(?m)^\s*(?:except\b|else:|finally:)`)
@@ -174,17 +188,20 @@ var (
 	// plainDecorator leaves the body what is called
 	plainDecorator = lazyregexp.New(`(?m)^\s*@(?:property|staticmethod|classmethod|override)\s*$`)
 	lookup         = lazyregexp.New(`\bos\.Open\w*\(|\b(?:Stat|Lstat|Lookup\w*|ReadFile|LookPath|Getwd|Parse\w*|Atoi|Unmarshal|Get\w*|Find\w*|Rel|EvalSymlinks|(?:[aA]cquire|[tT]ry)\w*Lock)\(|\b(?:Recv|Receive|Next|Wait|Acquire)\(ctx\)`)
-	dispatched     = lazyregexp.New(`^\s*@(?:\w+\.)*(?:singledispatch|multimethod|dispatch|generic|overload)\b`)
-	leaf           = lazyregexp.New(`\berr :?= (?:base64\.\w+\.DecodeString|hex\.DecodeString|url\.(?:Path|Query)Unescape)\(`)
-	exported       = lazyregexp.New(`^\p{Lu}`)
-	forOthers      = lazyregexp.New(`(?i)subclass|overrid|implementors?\b|derived class|child class|must (?:be )?implement|not (?:required|needed|supported|used|expected)|never (?:get|be|is)? ?called|unsupported`)
-	attempt        = lazyregexp.New(`^(?:safe|try|maybe)_|\?$`)
-	specified      = lazyregexp.New(`(?s)@spec\s.*`)
-	quiet          = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.debug\(`)
-	loggedWhole    = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.exception\(|exc_info\s*=\s*True|^\s*traceback\.print_exc\(`)
-	bare           = lazyregexp.New(`(?i)^.not implemented[.!]?.$`)
-	bareError      = lazyregexp.New(`(?i)^.unimplemented[.!]?.$`)
-	exits          = lazyregexp.New(`^raise\s+(?:\w+\.)*(?:SystemExit|Exit|Abort|KeyboardInterrupt|StopIteration|StopAsyncIteration)\b`)
+	// declaration has not even a self: an interface of zope
+	declaration = lazyregexp.New(`^\s*def \w+\(\)`)
+	dispatched  = lazyregexp.New(`^\s*@(?:\w+\.)*(?:singledispatch|multimethod|dispatch|generic|overload)\b`)
+	leaf        = lazyregexp.New(`\berr :?= (?:base64\.\w+\.DecodeString|hex\.DecodeString|url\.(?:Path|Query)Unescape)\(|, _, err :?= \w+\.Call\(`)
+	exported    = lazyregexp.New(`^\p{Lu}`)
+	nameless    = lazyregexp.New(`^func \(\*?\w+\) \w+\((?:[\w.*\[\]]+(?:, )?)+\)`)
+	forOthers   = lazyregexp.New(`(?i)subclass|overrid|implementors?\b|derived class|child class|must (?:be )?implement|not (?:required|needed|supported|used|expected)|can(?:no|')t\b|\binstead\b|never (?:get|be|is)? ?called|unsupported`)
+	attempt     = lazyregexp.New(`^(?:safe|try|maybe)_|\?$`)
+	specified   = lazyregexp.New(`(?s)@spec\s.*`)
+	quiet       = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.debug\(`)
+	loggedWhole = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.exception\(|exc_info\s*=\s*True|^\s*traceback\.print_exc\(`)
+	bare        = lazyregexp.New(`(?i)^.not implemented[.!]?.$`)
+	bareError   = lazyregexp.New(`(?i)^.unimplemented[.!]?.$`)
+	exits       = lazyregexp.New(`^raise\s+(?:\w+\.)*(?:SystemExit|Exit|Abort|KeyboardInterrupt|StopIteration|StopAsyncIteration)\b`)
 )
 
 // crossed returns the first call in a text that leaves the program; "" for none. Those of

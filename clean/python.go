@@ -2,6 +2,7 @@ package clean
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/bitactor/cf/lazyregexp"
@@ -13,6 +14,10 @@ var (
 	elseClause    = lazyregexp.New(`^\s*else:`)
 	leaves        = lazyregexp.New(`^\s*(?:return|raise)\b`)
 	returnsInside = lazyregexp.New(`(?m)^\s*return\b`)
+	breaks        = lazyregexp.New(`(?m)^\s*break\s*\z`)
+	branch        = lazyregexp.New(`^(?:if|elif|else)\b.*:$`)
+	opens         = lazyregexp.New(`[(\[{]`)
+	closes        = lazyregexp.New(`[)\]}]`)
 	onFailure     = lazyregexp.New(`(?i)#.*\b(?:fail\w*|ignored|ignoring|best[ -]effort|defensive|don't let|even if)\b`)
 	interfaceOf   = lazyregexp.New(`(?m)^\s*@(?:\w+\.)*implementer\(`)
 )
@@ -51,9 +56,10 @@ func (m match) derived(method syntax.Symbol) bool {
 }
 
 // fallback tells whether what is passed over has another way to go on from: an else
-// clause, a default that stands right before the statement and that it would replace,
-// or a return inside with another, or an error, right after it. A comment inside that
-// speaks of failing says why it is so.
+// clause, a break out of a loop that tries again, a default that stands right before the
+// statement and that it would replace, or anywhere before it if it does nothing else, or
+// a return inside with another, or an error, right after it. A comment inside that speaks
+// of failing says why it is so. What cleans up after another failure has done what it could.
 func (m match) fallback() bool {
 	found, src := m.by["found"], m.tree.Source()
 	indent, _ := indentation(src, found.Start)
@@ -69,24 +75,71 @@ func (m match) fallback() bool {
 	if leaves.MatchString(nextLine(src[found.End:])) && returnsInside.MatchString(body) {
 		return true
 	}
-	before, level := lastLine(src[:found.Start])
-	set := assignment.FindStringSubmatch(before)
-	if set == nil || level != indent {
-		return false
+	if breaks.MatchString(body) {
+		return true
 	}
+	targets, only := assigned(body)
+	before, level := lastLine(src[:found.Start])
+	if set := assignment.FindStringSubmatch(before); set != nil && level == indent && targets[set[1]] {
+		return true
+	}
+	handling, set := m.enclosing()
+	return handling || only && slices.ContainsFunc(set, func(name string) bool { return targets[name] })
+}
+
+// assigned returns the names that the lines of a body assign to, and whether the body does
+// nothing else, but for deciding what to assign.
+func assigned(body string) (targets map[string]bool, only bool) {
+	targets, only = map[string]bool{}, true
+	open := 0 // brackets of a value that goes on in the next line
 	for line := range strings.Lines(body) {
-		targets, _, ok := strings.Cut(line, "=")
-		if !ok {
-			continue
-		}
-		for target := range strings.SplitSeq(targets, ",") {
-			target, _, _ = strings.Cut(target, ":")
-			if strings.TrimSpace(target) == set[1] {
-				return true
+		line := strings.TrimSpace(line)
+		inside := open > 0
+		open += len(opens.FindAllString(line, -1)) - len(closes.FindAllString(line, -1))
+		left, _, ok := strings.Cut(line, "=")
+		switch {
+		case inside || line == "" || line[0] == '#':
+		case branch.MatchString(line):
+		case !ok || strings.ContainsAny(left, "([+-*/"):
+			only = false
+		default:
+			for target := range strings.SplitSeq(left, ",") {
+				target, _, _ = strings.Cut(target, ":")
+				targets[strings.TrimSpace(target)] = true
 			}
 		}
 	}
-	return false
+	return targets, only
+}
+
+// enclosing goes up from what was found through the blocks around it, to the head of the
+// function, and tells whether one of them handles a failure, and which names they assign
+// to before it.
+func (m match) enclosing() (handling bool, set []string) {
+	src := m.tree.Source()
+	at := m.by["found"].Start
+	level, _ := indentation(src, at)
+	width := len(level)
+	lines := strings.Split(string(src[:at]), "\n")
+	for i := len(lines) - 2; i >= 0; i-- {
+		line := lines[i]
+		text := strings.TrimLeft(line, " \t")
+		indent := len(line) - len(text)
+		if strings.TrimSpace(text) == "" || indent > width {
+			continue
+		}
+		if indent < width {
+			if pythonHead.MatchString(line) {
+				return handling, set
+			}
+			width = indent
+			handling = handling || strings.HasPrefix(text, "except")
+		}
+		if name := assignment.FindStringSubmatch(line); name != nil {
+			set = append(set, name[1])
+		}
+	}
+	return handling, set
 }
 
 // nextLine returns the first line after the one that is there that is not blank.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"path"
 	"strings"
 
 	"github.com/bitactor/cf/lazyregexp"
@@ -73,13 +74,18 @@ func (d *dashboard) placeOf(text string) place {
 var (
 	quotedName  = lazyregexp.New("`([a-z][a-z0-9]*(?:_[a-z0-9]+)+)(?:\\{[^`]*\\})?`")
 	metricEnd   = lazyregexp.New(`_(?:total|seconds|bytes|ratio|info|bucket|count|sum|celsius|volts)$`)
+	changeLog   = lazyregexp.New(`(?i)^(?:change|history|news|release)`)
 	eventName   = lazyregexp.New("`\\[((?:\\s*:[a-z_]\\w*\\s*,)+\\s*:[a-z_]\\w*)\\s*\\]`")
 	promqlFence = lazyregexp.New("(?m)^```(?:promql|prometheus)[ \\t]*\\n((?s:.*?))^```")
 )
 
 // readDocument reads what a Markdown file names in backquotes: metrics with the
-// endings that the naming conventions give them, and events.
+// endings that the naming conventions give them, and events. A list of changes speaks of
+// what was, in short forms.
 func readDocument(_ context.Context, in *input) error {
+	if changeLog.MatchString(path.Base(in.path)) {
+		return nil
+	}
 	for _, m := range quotedName.FindAllSubmatchIndex(in.data, -1) {
 		if name := string(in.data[m[2]:m[3]]); metricEnd.MatchString(name) {
 			in.use(use{kind: metric, name: name, place: in.at(m[0]), by: "document", optional: true})

@@ -53,11 +53,11 @@ func (j *judge) alerts() {
 	}
 }
 
-// trial tells whether a file belongs to a set-up of developers or to an example: nobody is
-// called by its alerts.
+// trial tells whether a file belongs to a set-up of developers, to an example or to tests:
+// nobody is called by its alerts.
 func trial(file string) bool {
 	for part := range strings.SplitSeq(path.Dir(file), "/") {
-		if slices.Contains([]string{"development", "dev", "example", "examples", "demo", "sandbox"}, part) {
+		if slices.Contains([]string{"development", "dev", "example", "examples", "sample", "samples", "demo", "sandbox", "fixture", "fixtures", "test", "tests", "e2e"}, part) {
 			return true
 		}
 	}
