@@ -28,8 +28,8 @@ var conditions = map[string]condition{
 	"boundary": func(m match) (string, bool) {
 		return outside(crossed(exiting.ReplaceAllString(m.text("found"), ""))), false
 	},
-	// Something is closed, removed or printed, or looked for to be imported: nothing depends
-	// on it.
+	// Something is closed, removed, printed or drawn, or looked for to be imported: nothing
+	// depends on it.
 	"cleanup": func(m match) (string, bool) { return outside(cleanup.FindString(m.text("body"))), false },
 	// A comment inside says why: inside of the handler, where the pattern names it, or in the
 	// line above.
@@ -73,7 +73,8 @@ var conditions = map[string]condition{
 	},
 	// A method that others are to implement, that declares an interface, or that stands for a
 	// decorator alone; a function only where its decorator sends calls to others by their
-	// types, or where it answers before.
+	// types, where it answers before, or where something puts another in its place. A text
+	// that does not speak of work to do refuses.
 	"implemented": func(m match) (string, bool) {
 		s, ok := m.around(syntax.Method, syntax.Function)
 		if !ok {
@@ -85,8 +86,11 @@ var conditions = map[string]condition{
 		if returnsInside.MatchString(m.tree.Text(syntax.Range{Start: s.Range.Start, End: m.by["found"].Start})) {
 			return "", true // it does something, and refuses the rest
 		}
+		if m.refuses() {
+			return "", true
+		}
 		if s.Parent == "" {
-			return "", silent && dispatched.MatchString(text)
+			return "", silent && (dispatched.MatchString(text) || m.known.set[s.Name])
 		}
 		if m.nested(s) {
 			return "", false
@@ -136,12 +140,24 @@ var conditions = map[string]condition{
 		}
 		return "", exits.MatchString(m.text("change"))
 	},
+	// In a file for some systems alone, what others have and this one never does.
 	// A method that names neither its receiver nor what it is given: nobody means to write it.
+	// In Elixir one of several functions that say the same in the implementation of a
+	// protocol, which demands them, or one of Any, from which others are derived.
+	"protocol": func(m match) (string, bool) {
+		of := m.within(implementation)
+		return "", of != "" && (forAny.MatchString(of) || bytes.Count(m.tree.Source(), []byte(m.text("found"))) > 1)
+	},
+	// The value says that something failed, or shows what could not be worked on.
+	"shown": func(m match) (string, bool) { return "", shown.MatchString(m.text("value")) },
 	// An exported method that says no more than that it is not implemented: as often as not one
 	// that an interface asks of a type which never has it. Several that say the same are, and
 	// so is a function literal that answers so: someone asks for it as an argument.
 	"forced": func(m match) (string, bool) {
 		call, text := m.text("_panic"), m.text("_text")
+		if oneSystem.MatchString(m.file) || bytes.Contains(m.tree.Source(), []byte("\n//go:build ")) || bytes.HasPrefix(m.tree.Source(), []byte("//go:build ")) {
+			return "", true
+		}
 		if call == "" {
 			call = m.text("_new")
 			if strings.HasPrefix(m.function(), "func(") {
@@ -181,7 +197,7 @@ var (
 	answersError = lazyregexp.New(`\berror\)?\s*$`)
 	saysOK       = lazyregexp.New(`[(,]\s*(?:ok|found|exists|handled|valid) bool, err error\)\s*$`)
 	emptyType    = lazyregexp.New(`\b(?:interface|struct)\{\}`)
-	cleanup      = lazyregexp.New(`\b\w*(?:close|stop|kill|shutdown|cleanup|unlink|remove|terminate|release|cancel|flush|disconnect|rmtree|rmdir|print|debug)\w*\(|\b\w*log(?:ger|ging)?\.\w+\(|\bdel \w|\bimport\b`)
+	cleanup      = lazyregexp.New(`\b\w*(?:close|stop|kill|shutdown|cleanup|unlink|remove|terminate|release|cancel|flush|disconnect|rmtree|rmdir|print|debug|curs_set|addn?str|addch|itemconfig)\w*\(|\b\w*log(?:ger|ging)?\.\w+\(|\bdel \w|\bimport\b`)
 	clauses      = lazyregexp.New(`(?m)^\s*(?:except\b|else:|finally:)`)
 	abstract     = lazyregexp.New(`abstractmethod|\bABC(?:Meta)?\b|\bProtocol\b|\bInterface\b|overload`)
 	abstractName = lazyregexp.New(`Base|Abstract|Interface|Mixin|Visitor|Protocol`)
@@ -189,19 +205,24 @@ var (
 	plainDecorator = lazyregexp.New(`(?m)^\s*@(?:property|staticmethod|classmethod|override)\s*$`)
 	lookup         = lazyregexp.New(`\bos\.Open\w*\(|\b(?:Stat|Lstat|Lookup\w*|ReadFile|LookPath|Getwd|Parse\w*|Atoi|Unmarshal|Get\w*|Find\w*|Rel|EvalSymlinks|(?:[aA]cquire|[tT]ry)\w*Lock)\(|\b(?:Recv|Receive|Next|Wait|Acquire)\(ctx\)`)
 	// declaration has not even a self: an interface of zope
-	declaration = lazyregexp.New(`^\s*def \w+\(\)`)
-	dispatched  = lazyregexp.New(`^\s*@(?:\w+\.)*(?:singledispatch|multimethod|dispatch|generic|overload)\b`)
-	leaf        = lazyregexp.New(`\berr :?= (?:base64\.\w+\.DecodeString|hex\.DecodeString|url\.(?:Path|Query)Unescape)\(|, _, err :?= \w+\.Call\(`)
-	exported    = lazyregexp.New(`^\p{Lu}`)
-	nameless    = lazyregexp.New(`^func \(\*?\w+\) \w+\((?:[\w.*\[\]]+(?:, )?)+\)`)
-	forOthers   = lazyregexp.New(`(?i)subclass|overrid|implementors?\b|derived class|child class|must (?:be )?implement|not (?:required|needed|supported|used|expected)|can(?:no|')t\b|\binstead\b|never (?:get|be|is)? ?called|unsupported`)
-	attempt     = lazyregexp.New(`^(?:safe|try|maybe)_|\?$`)
-	specified   = lazyregexp.New(`(?s)@spec\s.*`)
-	quiet       = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.debug\(`)
-	loggedWhole = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.exception\(|exc_info\s*=\s*True|^\s*traceback\.print_exc\(`)
-	bare        = lazyregexp.New(`(?i)^.not implemented[.!]?.$`)
-	bareError   = lazyregexp.New(`(?i)^.unimplemented[.!]?.$`)
-	exits       = lazyregexp.New(`^raise\s+(?:\w+\.)*(?:SystemExit|Exit|Abort|KeyboardInterrupt|StopIteration|StopAsyncIteration)\b`)
+	declaration    = lazyregexp.New(`^\s*def \w+\(\)`)
+	dispatched     = lazyregexp.New(`^\s*@(?:\w+\.)*(?:singledispatch|multimethod|dispatch|generic|overload)\b`)
+	leaf           = lazyregexp.New(`\berr :?= (?:base64\.\w+\.DecodeString|hex\.DecodeString|url\.(?:Path|Query)Unescape)\(|, _, err :?= \w+\.Call\(`)
+	exported       = lazyregexp.New(`^\p{Lu}`)
+	implementation = lazyregexp.New(`^\s*defimpl\b`)
+	forAny         = lazyregexp.New(`\bfor:\s*Any\b`)
+	shown          = lazyregexp.New(`(?i)"[^"]*(?:fail|error|could not|n't)[^"]*"|\binspect\(`)
+	oneSystem      = lazyregexp.New(`_(?:windows|linux|darwin|freebsd|openbsd|netbsd|solaris|unix|posix|other|others|unsupported|nocgo|wasm|js)\.go$`)
+	todo           = lazyregexp.New(`(?i)implement|to[ -]?do\b|\bto be\b|\blater\b|\byet\b|\bsoon\b|\bfuture\b|placeholder|\bstub|fixme|\bwip\b|in progress`)
+	nameless       = lazyregexp.New(`^func \(\*?\w+\) \w+\((?:[\w.*\[\]]+(?:, )?)+\)`)
+	forOthers      = lazyregexp.New(`(?i)subclass|overrid|implementors?\b|derived class|child class|must (?:be )?implement|not (?:required|needed|supported|used|expected)|can(?:no|')t\b|\binstead\b|never (?:get|be|is)? ?called|unsupported`)
+	attempt        = lazyregexp.New(`^(?:safe|try|maybe)_|\?$`)
+	specified      = lazyregexp.New(`(?s)@spec\s.*`)
+	quiet          = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.debug\(`)
+	loggedWhole    = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.exception\(|exc_info\s*=\s*True|^\s*traceback\.print_exc\(`)
+	bare           = lazyregexp.New(`(?i)^.not implemented[.!]?.$`)
+	bareError      = lazyregexp.New(`(?i)^.unimplemented[.!]?.$`)
+	exits          = lazyregexp.New(`^raise\s+(?:\w+\.)*(?:SystemExit|Exit|Abort|KeyboardInterrupt|StopIteration|StopAsyncIteration)\b`)
 )
 
 // crossed returns the first call in a text that leaves the program; "" for none. Those of
@@ -253,6 +274,27 @@ func (m match) function() string {
 			if strings.HasPrefix(head, "func") && !strings.ContainsAny(emptyType.ReplaceAllString(head, ""), "{}") {
 				return head
 			}
+		}
+	}
+	return ""
+}
+
+// within returns the innermost line above what was found that it is indented under and
+// that matches; "" for none.
+func (m match) within(head *lazyregexp.Regexp) string {
+	src := m.tree.Source()
+	at := m.by["found"].Start
+	indent, _ := indentation(src, at)
+	width := len(indent)
+	lines := strings.Split(string(src[:at]), "\n")
+	for i := len(lines) - 2; i >= 0 && width > 0; i-- {
+		line := lines[i]
+		in := len(line) - len(strings.TrimLeft(line, " \t"))
+		if strings.TrimSpace(line) == "" || in >= width {
+			continue
+		}
+		if width = in; head.MatchString(line) {
+			return line
 		}
 	}
 	return ""

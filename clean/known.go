@@ -16,6 +16,7 @@ type Known struct {
 	methods map[string]int  // definitions of each method of Python
 	stubs   map[string]int  // those that are "raise NotImplementedError" alone
 	bases   map[string]bool // names that classes of Python are derived from
+	set     map[string]bool // names that Python assigns to as attributes of something else: modules, classes
 	// plain holds functions of Go as "folder name": true where all errors of all of that
 	// name are made of text, so that there is nothing to unwrap.
 	plain map[string]bool
@@ -40,7 +41,7 @@ func KnownOf(ctx context.Context, t *workspace.Tree, files []string) (*Known, er
 }
 
 func newKnown() *Known {
-	return &Known{methods: map[string]int{}, stubs: map[string]int{}, bases: map[string]bool{}, plain: map[string]bool{}}
+	return &Known{methods: map[string]int{}, stubs: map[string]int{}, set: map[string]bool{}, bases: map[string]bool{}, plain: map[string]bool{}}
 }
 
 func (k *Known) add(file string, text []byte) {
@@ -51,6 +52,11 @@ func (k *Known) add(file string, text []byte) {
 		}
 		for _, m := range pythonStub.FindAllSubmatch(text, -1) {
 			k.stubs[string(m[1])]++
+		}
+		for _, m := range pythonSet.FindAllSubmatch(text, -1) {
+			if owner := string(m[1]); owner != "self" && owner != "cls" {
+				k.set[string(m[2])] = true
+			}
 		}
 		for _, m := range pythonBases.FindAllSubmatch(text, -1) {
 			for _, name := range words(string(m[1])) {
@@ -65,6 +71,7 @@ func (k *Known) add(file string, text []byte) {
 var (
 	pythonDefinition = lazyregexp.New(`(?m)^[ \t]+(?:async[ \t]+)?def[ \t]+(\w+)`)
 	pythonStub       = lazyregexp.New(`(?m)^[ \t]+(?:async[ \t]+)?def[ \t]+(\w+)\([^()]*(?:\([^()]*\)[^()]*)*\)[^:\n]*:\n(?:[ \t]*(?:"""[^"]*"""|"[^"\n]*"|#.*)?\n)*[ \t]+raise NotImplementedError\b`)
+	pythonSet        = lazyregexp.New(`(?m)^[ \t]*(\w+(?:\.\w+)*)\.(\w+)[ \t]*=[^=]`)
 	pythonBases      = lazyregexp.New(`(?m)^[ \t]*class[ \t]+\w+[ \t]*\(([^)]*)\)`)
 	goFunction       = lazyregexp.New(`^func (?:\([^)]*\) )?(\w+)[\[(].*\berror\)? \{$`)
 	goReturn         = lazyregexp.New(`^\s*return\b(.*)$`)

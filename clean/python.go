@@ -18,11 +18,21 @@ var (
 	branch        = lazyregexp.New(`^(?:if|elif|else)\b.*:$`)
 	opens         = lazyregexp.New(`[(\[{]`)
 	closes        = lazyregexp.New(`[)\]}]`)
+	quoted        = lazyregexp.New(`["'](?:[^"'\\]|\\.|'\w)*["']`)
+	ending        = lazyregexp.New(`^_*(?:close|quit|exit|stop|shut_?down|clean_?up|tear_?down|del|disconnect|terminate|dispose|abort)(?:_|[A-Z]|$)`)
+	selfAttribute = lazyregexp.New(`^self\.\w+$`)
 	onFailure     = lazyregexp.New(`(?i)#.*\b(?:fail\w*|ignored|ignoring|best[ -]effort|defensive|don't let|even if)\b`)
 	interfaceOf   = lazyregexp.New(`(?m)^\s*@(?:\w+\.)*implementer\(`)
 )
 
 var pythonHead = lazyregexp.New(`^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)`)
+
+// refuses tells whether an exception has a text that says anything but that there is work
+// to do.
+func (m match) refuses() bool {
+	text := quoted.FindString(m.text("found"))
+	return len(text) > 2 && !todo.MatchString(text)
+}
 
 // nested tells whether what was found stands in a function inside of a method, which has
 // no symbol of its own.
@@ -59,7 +69,8 @@ func (m match) derived(method syntax.Symbol) bool {
 // clause, a break out of a loop that tries again, a default that stands right before the
 // statement and that it would replace, or anywhere before it if it does nothing else, or
 // a return inside with another, or an error, right after it. A comment inside that speaks
-// of failing says why it is so. What cleans up after another failure has done what it could.
+// of failing says why it is so. What cleans up after another failure, or ends something,
+// has done what it could.
 func (m match) fallback() bool {
 	found, src := m.by["found"], m.tree.Source()
 	indent, _ := indentation(src, found.Start)
@@ -83,8 +94,23 @@ func (m match) fallback() bool {
 	if set := assignment.FindStringSubmatch(before); set != nil && level == indent && targets[set[1]] {
 		return true
 	}
+	if s, ok := m.around(syntax.Method, syntax.Function); ok && ending.MatchString(s.Name) {
+		return true
+	}
 	handling, set := m.enclosing()
-	return handling || only && slices.ContainsFunc(set, func(name string) bool { return targets[name] })
+	return handling || only && (slices.ContainsFunc(set, func(name string) bool { return targets[name] }) || m.attributes(targets))
+}
+
+// attributes tells whether an attribute of those is assigned to elsewhere in the file
+// before, as a class gives it its first value.
+func (m match) attributes(targets map[string]bool) bool {
+	before := string(m.tree.Source()[:m.by["found"].Start])
+	for name := range targets {
+		if selfAttribute.MatchString(name) && strings.Contains(before, name+" = ") {
+			return true
+		}
+	}
+	return false
 }
 
 // assigned returns the names that the lines of a body assign to, and whether the body does

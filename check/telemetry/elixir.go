@@ -23,7 +23,7 @@ type elixir struct {
 	*input
 	file       *syntax.File
 	attributes map[string]string // of the module, as written
-	metrics    bool              // the file speaks of Telemetry.Metrics
+	metrics    bool              // the file speaks of Telemetry.Metrics, or is a plugin of PromEx, which imports it
 }
 
 func readElixir(ctx context.Context, in *input) error {
@@ -36,8 +36,11 @@ func readElixir(ctx context.Context, in *input) error {
 	if err != nil {
 		return err
 	}
-	e := &elixir{input: in, file: file, attributes: map[string]string{}, metrics: strings.Contains(string(in.data), "Telemetry.Metrics")}
+	e := &elixir{input: in, file: file, attributes: map[string]string{}, metrics: metricModule.Match(in.data)}
 	e.defined()
+	if promEx.Match(in.data) { // its own plugins name theirs so (hexdocs.pm/prom_ex)
+		e.emit(emission{kind: metric, name: "*_prom_ex_*", place: place{in.path, 1}, test: in.test})
+	}
 	for _, m := range matches {
 		if name := e.captured(m, "attribute"); name != "" {
 			e.attributes[name] = e.captured(m, "value")
@@ -98,6 +101,9 @@ func (e *elixir) defined() {
 }
 
 var (
+	metricModule = lazyregexp.New(`Telemetry\.Metrics|\buse PromEx\.Plugin\b`)
+	promEx       = lazyregexp.New(`\buse PromEx\s*,|\bPromEx\.Plugins\.`)
+
 	appName   = lazyregexp.New(`\bapp:\s*:(\w+)`)
 	useModule = lazyregexp.New(`(?m)^\s*use\s+([A-Z][\w.]*)`)
 )
@@ -289,9 +295,14 @@ func (e *elixir) moduleAt(at int) string {
 }
 
 // reported records a metric of Telemetry.Metrics: it reads a measurement of an
-// event, and is shown under a name with underscores.
+// event, and is shown under a name with underscores. The name is text or, as an event's,
+// a list, of which a part may not be known here.
 func (e *elixir) reported(at int, function string, args []string) {
 	name, ok := literal(args[0])
+	if !ok {
+		name, ok = e.event(args[0])
+		name = strings.ReplaceAll(name, "**", "*")
+	}
 	if !ok || !strings.Contains(name, ".") {
 		return
 	}
@@ -303,6 +314,9 @@ func (e *elixir) reported(at int, function string, args []string) {
 		if u.name, ok = e.event(text); !ok || strings.Contains(u.name, "*") {
 			return
 		}
+	}
+	if strings.Contains(u.name, "*") {
+		return
 	}
 	if _, set := options["measurement"]; set || function == "counter" {
 		u.measurement = "" // counted, whatever is measured; or computed

@@ -16,7 +16,8 @@ var unboundedLabels = []string{
 }
 
 // requestLabels have as many values as those who ask like, where a metric counts what
-// they ask for: what was matched (a route, a handler) is the label to take.
+// they ask for: what was matched (a route, a handler) is the label to take. The value may
+// be just that under such a name, so that it is a note.
 var (
 	requestLabels = []string{"path", "query"}
 	ofRequests    = lazyregexp.New(`(?:^|_)(?:https?|requests?|responses?|api|visits?)(?:_|$)`)
@@ -64,7 +65,9 @@ func (j *judge) dimensions() map[string]bool {
 func (j *judge) bounds(e emission, chosen map[string]bool) {
 	for _, l := range e.labels {
 		switch {
-		case !slices.Contains(unboundedLabels, l) && !(slices.Contains(requestLabels, l) && ofRequests.MatchString(e.name)):
+		case slices.Contains(requestLabels, l) && ofRequests.MatchString(e.name):
+			j.add(e.place, check.Note, codeLabel, "the label %s of %s has a bound only if its value is what was matched, a route, not what was asked for", l, e.name)
+		case !slices.Contains(unboundedLabels, l):
 		case chosen[l] || chosen[e.file+" "+l]:
 			j.add(e.place, check.Note, codeLabel, "the label %s of %s has as many values as there are tenants, which its authors seem to want", l, e.name)
 		default:
