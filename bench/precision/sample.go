@@ -2,10 +2,11 @@ package precision
 
 import (
 	"bufio"
+	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"slices"
 )
 
@@ -26,11 +27,17 @@ const (
 
 // Draw takes n of the findings: by turns one of each rule, so that a rule with many
 // findings does not hide the others, and of each rule and repository those that
-// chance gives.
+// chance gives. A finding's place is that of a hash of the seed and itself, so that a
+// rule that is mended takes its findings out of a draw and leaves the others in it.
 func Draw(findings []Finding, n int, seed uint64) []Finding {
-	sorted := slices.SortedFunc(slices.Values(findings), less)
-	random := rand.New(rand.NewPCG(seed, seed))
-	random.Shuffle(len(sorted), func(i, j int) { sorted[i], sorted[j] = sorted[j], sorted[i] })
+	rank := make(map[Finding]string, len(findings))
+	for _, f := range findings {
+		sum := sha256.Sum256(fmt.Appendf(nil, "%d\x00%s\x00%s\x00%d\x00%s", seed, f.Repository, f.Path, f.Line, f.Rule))
+		rank[f] = string(sum[:])
+	}
+	sorted := slices.SortedFunc(slices.Values(findings), func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(rank[a], rank[b]), less(a, b))
+	})
 	byRule := map[string][]Finding{}
 	var rules []string
 	for _, f := range sorted {

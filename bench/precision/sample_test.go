@@ -40,6 +40,21 @@ func TestDraw(t *testing.T) {
 	if slices.Equal(drawn, precision.Draw(all, 10, 2)) {
 		t.Error("the seed does not change the draw")
 	}
+	kept := 0
+	for _, f := range precision.Draw(all[10:], 10, 1) {
+		if slices.Contains(drawn, f) {
+			kept++
+		}
+	}
+	gone := 0
+	for _, f := range drawn {
+		if slices.Contains(all[:10], f) {
+			gone++
+		}
+	}
+	if kept != 10-gone {
+		t.Errorf("without %d of the draw, %d of it are drawn again", gone, kept)
+	}
 	if n := len(precision.Draw(all, 100, 1)); n != 52 {
 		t.Errorf("%d drawn of 52", n)
 	}
