@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"path"
 	"strings"
 
 	"github.com/bitactor/cf/lazyregexp"
@@ -72,26 +71,33 @@ func (d *dashboard) placeOf(text string) place {
 }
 
 var (
-	quotedName  = lazyregexp.New("`([a-z][a-z0-9]*(?:_[a-z0-9]+)+)(?:\\{[^`]*\\})?`")
-	metricEnd   = lazyregexp.New(`_(?:total|seconds|bytes|ratio|info|bucket|count|sum|celsius|volts)$`)
-	changeLog   = lazyregexp.New(`(?i)^(?:change|history|news|release)`)
+	quotedName = lazyregexp.New("`([a-z][a-z0-9]*(?:_[a-z0-9]+)+)(?:\\{[^`]*\\})?`")
+	metricEnd  = lazyregexp.New(`_(?:total|seconds|bytes|ratio|info|bucket|count|sum|celsius|volts)$`)
+	// otherTimes are lists of changes and notes of a version, which speak of what was, and
+	// designs, which speak of what may come.
+	otherTimes = lazyregexp.New(`(?i)(?:^|/)(?:(?:change|history|news|releas|upgrad|migrat)[^/]*|(?:designs?|proposals?|rfcs?|adrs?|keps?|enhancements|(?:release[-_])?notes|changelogs?)/.*)$|[-_]v?\d+\.\d+(?:\.\d+)?\.\w+$`)
+	// gone are words of what is there no longer.
+	gone        = lazyregexp.New(`(?i)\b(?:deprecated|obsolete|renamed|replaced (?:by|with)|superseded|no longer|formerly|used to be|previously|(?:was|were|been) removed)\b`)
 	eventName   = lazyregexp.New("`\\[((?:\\s*:[a-z_]\\w*\\s*,)+\\s*:[a-z_]\\w*)\\s*\\]`")
 	promqlFence = lazyregexp.New("(?m)^```(?:promql|prometheus)[ \\t]*\\n((?s:.*?))^```")
 )
 
 // readDocument reads what a Markdown file names in backquotes: metrics with the
-// endings that the naming conventions give them, and events. A list of changes speaks of
-// what was, in short forms.
+// endings that the naming conventions give them, and events; neither in a document of
+// other times nor in a paragraph or list of what is gone.
 func readDocument(_ context.Context, in *input) error {
-	if changeLog.MatchString(path.Base(in.path)) {
+	if otherTimes.MatchString(in.path) {
 		return nil
 	}
 	for _, m := range quotedName.FindAllSubmatchIndex(in.data, -1) {
-		if name := string(in.data[m[2]:m[3]]); metricEnd.MatchString(name) {
+		if name := string(in.data[m[2]:m[3]]); metricEnd.MatchString(name) && !gone.Match(around(in.data, m[0])) {
 			in.use(use{kind: metric, name: name, place: in.at(m[0]), by: "document", optional: true})
 		}
 	}
 	for _, m := range eventName.FindAllSubmatchIndex(in.data, -1) {
+		if gone.Match(around(in.data, m[0])) {
+			continue
+		}
 		var parts []string
 		for item := range strings.SplitSeq(string(in.data[m[2]:m[3]]), ",") {
 			parts = append(parts, strings.TrimPrefix(strings.TrimSpace(item), ":"))
@@ -102,4 +108,19 @@ func readDocument(_ context.Context, in *input) error {
 		in.expression(string(in.data[m[2]:m[3]]), use{place: in.at(m[2]), by: "document", optional: true})
 	}
 	return nil
+}
+
+// around is the paragraph or list of a place, from the blank line before it (the one
+// before that, for a list that has a blank line under the sentence that leads to it) up
+// to the end of its line.
+func around(data []byte, at int) []byte {
+	start := max(0, bytes.LastIndex(data[:at], []byte("\n\n")))
+	if lead := bytes.TrimSpace(data[:start]); bytes.HasSuffix(lead, []byte(":")) {
+		start = max(0, bytes.LastIndex(lead, []byte("\n\n")))
+	}
+	end := len(data)
+	if n := bytes.IndexByte(data[at:], '\n'); n >= 0 {
+		end = at + n
+	}
+	return data[start:end]
 }

@@ -151,6 +151,9 @@ func (g *golang) prometheus(at int, function string, args []string) {
 	default:
 		return
 	}
+	if e.name == "" {
+		return // of no name: client_golang registers none such, it only takes values
+	}
 	if strings.HasSuffix(function, "Vec") && len(args) > 1 || function == "NewDesc" && len(args) > 2 {
 		list := args[min(len(args)-1, 1)]
 		if function == "NewDesc" {
