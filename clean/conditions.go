@@ -103,6 +103,11 @@ var conditions = map[string]condition{
 	// The check before it decides by what is there or to be had, or waits for as long as its
 	// context lasts.
 	"lookup": func(m match) (string, bool) { return "", lookup.MatchString(m.text("before")) },
+	// What is looked at, on the line that opens the block around, looks for something, and
+	// the answer is that there is none.
+	"absent": func(m match) (string, bool) {
+		return "", lookedFor.MatchString(m.opening()) && absent.MatchString(m.text("found"))
+	},
 	// What made the error, in the same package, makes errors of text alone: nobody could
 	// ask for a kind.
 	"plain": func(m match) (string, bool) { return "", m.plain() },
@@ -113,10 +118,11 @@ var conditions = map[string]condition{
 		return "", leaf.MatchString(strings.Join(lines[max(len(lines)-6, 0):], "\n"))
 	},
 	// The innermost function around does not answer with an error, or says by the name of a
-	// result of its own whether it went well.
+	// result of its own whether it went well, or is an index of client-go's cache, which
+	// panics where one answers with an error (k8s.io/client-go/tools/cache, thread_safe_store).
 	"no-error": func(m match) (string, bool) {
 		head := m.function()
-		return "", !answersError.MatchString(head) || saysOK.MatchString(head)
+		return "", !answersError.MatchString(head) || saysOK.MatchString(head) || indexes.MatchString(head)
 	},
 	// What is looked at, on the line that opens the block around, lies outside.
 	"boundary-subject": func(m match) (string, bool) { return outside(crossed(m.opening())), false },
@@ -129,8 +135,8 @@ var conditions = map[string]condition{
 		spec := specified.FindString(m.tree.Text(syntax.Range{Start: s.Range.Start, End: s.NameRange.Start}))
 		return "", attempt.MatchString(s.Name) || slices.Contains(words(spec), strings.Trim(m.text("value"), ":")) && strings.Contains(spec, "|")
 	},
-	// The new error speaks of the one that was caught, or ends the program with it, or the
-	// one that was caught is in the log with a level that is kept.
+	// The new error speaks of the one that was caught, or of all that it could say, or ends
+	// the program with it, or the one that was caught is in the log with a level that is kept.
 	"named": func(m match) (string, bool) {
 		caught := m.text("caught")
 		for line := range strings.Lines(m.text("body")) {
@@ -138,7 +144,7 @@ var conditions = map[string]condition{
 				return "", true
 			}
 		}
-		return "", exits.MatchString(m.text("change"))
+		return "", exits.MatchString(m.text("change")) || m.converts()
 	},
 	// In a file for some systems alone, what others have and this one never does.
 	// A method that names neither its receiver nor what it is given: nobody means to write it.
@@ -196,6 +202,9 @@ var (
 	exiting      = lazyregexp.New(`\b(?:GenServer|Supervisor|DynamicSupervisor|Agent|Task)\.\w+|:gen_server\.\w+`)
 	answersError = lazyregexp.New(`\berror\)?\s*$`)
 	saysOK       = lazyregexp.New(`[(,]\s*(?:ok|found|exists|handled|valid) bool, err error\)\s*$`)
+	indexes      = lazyregexp.New(`^func\(\w+ (?:any|interface\{\})\) \(\[\]string, error\)\s*$`)
+	lookedFor    = lazyregexp.New(`\b(?:\w+\.)*(?:get|find|lookup|search)(?:_\w+)?\(`)
+	absent       = lazyregexp.New(`\{:ok, (?:nil|\[\]|%\{\})\}\s*$`)
 	emptyType    = lazyregexp.New(`\b(?:interface|struct)\{\}`)
 	cleanup      = lazyregexp.New(`\b\w*(?:close|stop|kill|shutdown|cleanup|unlink|remove|terminate|release|cancel|flush|disconnect|rmtree|rmdir|print|debug|curs_set|addn?str|addch|itemconfig)\w*\(|\b\w*log(?:ger|ging)?\.\w+\(|\bdel \w|\bimport\b`)
 	clauses      = lazyregexp.New(`(?m)^\s*(?:except\b|else:|finally:)`)

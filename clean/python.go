@@ -22,6 +22,11 @@ var (
 	ending        = lazyregexp.New(`^_*(?:close|quit|exit|stop|shut_?down|clean_?up|tear_?down|del|disconnect|terminate|dispose|abort)(?:_|[A-Z]|$)`)
 	selfAttribute = lazyregexp.New(`^self\.\w+$`)
 	onFailure     = lazyregexp.New(`(?i)#.*\b(?:fail\w*|ignored|ignoring|best[ -]effort|defensive|don't let|even if)\b`)
+	docstring     = lazyregexp.New(`(?s)\A\s*class\b[^\n]*\n\s*"""(?:[^"]|"[^"]|""[^"])*"""`)
+	addressed     = lazyregexp.New(`(?i)\bsub-?class|\bderived class|\bmust be (?:overridden|implemented|defined)\b|\binstances of this class (?:should|must|have to)\b|\bto be (?:sub-?classed|overridden|implemented)`)
+	selfCall      = lazyregexp.New(`\bself\.(\w+)\(`)
+	reraises      = lazyregexp.New(`(?s)\bexcept\b[^\n]*:\n(?:\s*\S[^\n]*\n)+?\s*raise\s*(?:\n|$)`)
+	conversion    = lazyregexp.New(`(?:^|\n)[ \t]*try:[ \t]*\n[ \t]*(?:[\w.]+ = |return )(?:int|float)\((\w+)\)[ \t]*\n\s*$`)
 	interfaceOf   = lazyregexp.New(`(?m)^\s*@(?:\w+\.)*implementer\(`)
 )
 
@@ -62,14 +67,15 @@ func (m match) derived(method syntax.Symbol) bool {
 	text := m.tree.Text(class.Range)
 	said := strings.Count(text, "raise NotImplementedError")
 	described := strings.Contains(text, `"""`) && !strings.Contains(class.Signature, "(")
-	return said > 1 || described && said == len(pythonDefinition.FindAllString(text, -1)) || interfaceOf.MatchString(text)
+	return said > 1 || addressed.MatchString(docstring.FindString(text)) || described && said == len(pythonDefinition.FindAllString(text, -1)) || interfaceOf.MatchString(text)
 }
 
 // fallback tells whether what is passed over has another way to go on from: an else
 // clause, a break out of a loop that tries again, a default that stands right before the
 // statement and that it would replace, or anywhere before it if it does nothing else, or
 // a return inside with another, or an error, right after it. A comment inside that speaks
-// of failing says why it is so. What cleans up after another failure, or ends something,
+// of failing says why it is so. A method of the same class that handles its failures itself
+// and then raises them again has said what there is to say. What cleans up after another failure, or ends something,
 // has done what it could.
 func (m match) fallback() bool {
 	found, src := m.by["found"], m.tree.Source()
@@ -97,8 +103,27 @@ func (m match) fallback() bool {
 	if s, ok := m.around(syntax.Method, syntax.Function); ok && ending.MatchString(s.Name) {
 		return true
 	}
+	if call := selfCall.FindStringSubmatch(body); call != nil && m.reraised(call[1]) {
+		return true
+	}
 	handling, set := m.enclosing()
 	return handling || only && (slices.ContainsFunc(set, func(name string) bool { return targets[name] }) || m.attributes(targets))
+}
+
+// reraised tells whether a method of that name in the file does something about a failure
+// and raises it again.
+func (m match) reraised(name string) bool {
+	return slices.ContainsFunc(m.tree.Symbols(), func(s syntax.Symbol) bool {
+		return s.Kind == syntax.Method && s.Name == name && reraises.MatchString(m.tree.Text(s.Range))
+	})
+}
+
+// converts tells whether all that was tried is to make a number of a name that the new
+// error speaks of: what was caught says no more.
+func (m match) converts() bool {
+	text := m.tree.Text(syntax.Range{End: m.by["found"].Start})
+	of := conversion.FindStringSubmatch(text[max(len(text)-300, 0):])
+	return of != nil && strings.Contains(strings.SplitN(m.text("found"), "\n", 2)[0], "except ValueError") && slices.Contains(words(m.text("body")), of[1])
 }
 
 // attributes tells whether an attribute of those is assigned to elsewhere in the file

@@ -5,6 +5,7 @@ import (
 	"context"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/bitactor/cf/lazyregexp"
@@ -31,8 +32,27 @@ func (g *golang) shared(text string) (string, bool) {
 	return "<" + path.Dir(g.path) + " ." + m[2] + ">", true
 }
 
+var (
+	goImport  = lazyregexp.New(`(?m)^(?:import)?\s+(\w+ )?"([\w.]+\.\w+/[\w./-]+)"`)
+	goVersion = lazyregexp.New(`/v\d+$`)
+	goOwner   = lazyregexp.New(`^[^/]+/[^/]+/[^/]+(?:/v\d+)?/?`)
+)
+
+// apart takes away what packages of the tree itself are told to emit under a prefix: their
+// files say more exactly what it is. One of another module has no folder here.
+func (t *tree) apart() {
+	folders := map[string]bool{}
+	for _, file := range t.code {
+		folders[path.Dir(file)] = true
+	}
+	t.facts.emitted = slices.DeleteFunc(t.facts.emitted, func(e emission) bool {
+		return e.by != "" && folders[path.Clean(goOwner.ReplaceAllString(e.by, ""))]
+	})
+}
+
 // resolve puts the values of constants in their places.
 func (t *tree) resolve(ctx context.Context) error {
+	t.apart()
 	values := map[string]string{} // by place; "*" where constants of that name differ
 	for _, e := range t.facts.emitted {
 		for _, place := range goNamed.FindAllString(e.name, -1) {

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"bytes"
 	"context"
+	"path"
 	"slices"
 	"strings"
 
@@ -52,6 +53,7 @@ func readGo(ctx context.Context, in *input) error {
 				g.emit(emission{kind: span, name: name, place: g.at(at), test: g.test})
 			}
 		case sink && receiver == "metrics" && len(args) > 0 && g.sink(at, function, args):
+		case goMetricsOf.MatchString(function) && len(args) > 0 && g.others(at, receiver, args[0]):
 		default:
 			g.logged(at, function, args)
 		}
@@ -72,7 +74,10 @@ var (
 	// that begin below a hundredth, which no clock of milliseconds tells apart.
 	goSeconds = lazyregexp.New(`^(?:prometheus\.DefBuckets$|(?:prometheus\.ExponentialBuckets\(|\[\]float64\{)\s*0?\.00)`)
 	goUnit    = lazyregexp.New(`\bWithUnit\("([^"]*)"\)`)
-	goKind    = lazyregexp.New(`^New(Counter|Gauge|Histogram|Summary)(?:Vec|Func)?$`)
+	// goMetricsOf makes the metrics of a package under a prefix that it is given.
+	goMetricsOf = lazyregexp.New(`^New\w*Metrics(?:[A-Z]\w*)?$`)
+	goPrefix    = lazyregexp.New(`^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$`)
+	goKind      = lazyregexp.New(`^New(Counter|Gauge|Histogram|Summary)(?:Vec|Func)?$`)
 )
 
 func (g *golang) captured(m []syntax.Capture, name string) string {
@@ -169,6 +174,21 @@ func (g *golang) prometheus(at int, function string, args []string) {
 		e.variable = string(t[1])
 	}
 	g.emit(e)
+}
+
+// others reads a call that has an imported package make its metrics under a prefix.
+func (g *golang) others(at int, receiver, arg string) bool {
+	prefix, ok := g.value(arg)
+	if !ok || !goPrefix.MatchString(prefix) {
+		return false
+	}
+	for _, m := range goImport.FindAllSubmatch(g.data, -1) {
+		if p := string(m[2]); strings.TrimSpace(string(m[1])) == receiver || len(m[1]) == 0 && path.Base(goVersion.ReplaceAllString(p, "")) == receiver {
+			g.emit(emission{kind: metric, name: prefix + "_*", place: g.at(at), test: g.test, by: p})
+			return true
+		}
+	}
+	return false
 }
 
 // full reads the name of a NewDesc: a string, or BuildFQName of three.

@@ -84,6 +84,7 @@ type emission struct {
 	open         bool     // its measurements are not all known
 	variable     string   // that holds the metric in this file
 	test         bool     // in a file of tests
+	by           string   // of a metric of Go: the import path of the package that is told to emit it
 }
 
 // use is a name that something relies on.
