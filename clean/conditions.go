@@ -108,6 +108,19 @@ var conditions = map[string]condition{
 	"absent": func(m match) (string, bool) {
 		return "", lookedFor.MatchString(m.opening()) && absent.MatchString(m.text("found"))
 	},
+	// Another clause answers what went well with an error: the error is what is wanted.
+	"negated": func(m match) (string, bool) {
+		s, ok := m.around(syntax.Function, syntax.Macro)
+		return "", ok && negation.MatchString(m.tree.Text(s.Range))
+	},
+	// It stands in a type: what a function may answer.
+	"typed": func(m match) (string, bool) {
+		return "", typing.MatchString(m.within(typing)) || typing.MatchString(m.line())
+	},
+	// A text for people stands in for one that could not be made of a value.
+	"placeholder": func(m match) (string, bool) {
+		return "", strings.HasPrefix(m.text("value"), `"`) && len(m.text("value")) > 2 && displayed.MatchString(m.text("block"))
+	},
 	// What made the error, in the same package, makes errors of text alone: nobody could
 	// ask for a kind.
 	"plain": func(m match) (string, bool) { return "", m.plain() },
@@ -119,9 +132,13 @@ var conditions = map[string]condition{
 	},
 	// The innermost function around does not answer with an error, or says by the name of a
 	// result of its own whether it went well, or is an index of client-go's cache, which
-	// panics where one answers with an error (k8s.io/client-go/tools/cache, thread_safe_store).
+	// panics where one answers with an error (k8s.io/client-go/tools/cache, thread_safe_store),
+	// or a condition that is asked until it is true (k8s.io/apimachinery/pkg/util/wait).
 	"no-error": func(m match) (string, bool) {
 		head := m.function()
+		if asked.MatchString(head) && notYet.MatchString(m.text("found")) {
+			return "", true
+		}
 		return "", !answersError.MatchString(head) || saysOK.MatchString(head) || indexes.MatchString(head)
 	},
 	// What is looked at, on the line that opens the block around, lies outside.
@@ -158,7 +175,8 @@ var conditions = map[string]condition{
 	"shown": func(m match) (string, bool) { return "", shown.MatchString(m.text("value")) },
 	// An exported method that says no more than that it is not implemented: as often as not one
 	// that an interface asks of a type which never has it. Several that say the same are, and
-	// so is a function literal that answers so: someone asks for it as an argument.
+	// so is a function literal that answers so: someone asks for it as an argument. What
+	// stands in the default of a switch guards against a value that nobody thought of.
 	"forced": func(m match) (string, bool) {
 		call, text := m.text("_panic"), m.text("_text")
 		if oneSystem.MatchString(m.file) || bytes.Contains(m.tree.Source(), []byte("\n//go:build ")) || bytes.HasPrefix(m.tree.Source(), []byte("//go:build ")) {
@@ -169,6 +187,9 @@ var conditions = map[string]condition{
 			if strings.HasPrefix(m.function(), "func(") {
 				return "", true
 			}
+		}
+		if guards.MatchString(m.opening()) {
+			return "", true
 		}
 		s, ok := m.around(syntax.Method)
 		if ok && nameless.MatchString(m.tree.Text(s.Range)) {
@@ -195,8 +216,10 @@ var (
 		`\b(?:DateTime|NaiveDateTime)\.utc_now\b|\bDate\.utc_today\b`,
 		`\bIO\.(?:inspect|warn|iodata_to_binary|iodata_length|chardata_to_string)\b|%IO\.`,
 		`\b(?:String|Integer|Float|Atom|Version)\.(?:to_string|to_charlist|to_atom)\b`,
-		`\b(?:Logger|Module)\.\w+|\bMix\.(?:raise|shell)\b`,
+		`\b(?:Logger|Module)\.\w+|\bMix\.(?:raise|shell|env|target|compilers|Project\.config)\b`,
+		`\bCode\.get_compiler_option\b`,
 		`:persistent_term\.put\b|:erlang\.(?:atom_to_\w+|system_info|monotonic_time|unique_integer)\b`,
+		`:erlang\.(?:bs[lr]|band|bor|bxor|bnot|make_fun|fun_info|element|setelement|tuple_size|map_size|byte_size|length|phash2|is_\w+)\b`,
 	}, "|"))
 	// exiting asks another process and exits where that fails, which no rescue sees
 	exiting      = lazyregexp.New(`\b(?:GenServer|Supervisor|DynamicSupervisor|Agent|Task)\.\w+|:gen_server\.\w+`)
@@ -204,7 +227,12 @@ var (
 	saysOK       = lazyregexp.New(`[(,]\s*(?:ok|found|exists|handled|valid) bool, err error\)\s*$`)
 	indexes      = lazyregexp.New(`^func\(\w+ (?:any|interface\{\})\) \(\[\]string, error\)\s*$`)
 	lookedFor    = lazyregexp.New(`\b(?:\w+\.)*(?:get|find|lookup|search)(?:_\w+)?\(`)
+	negation     = lazyregexp.New(`:ok\s*->\s*\{:error\b`)
+	typing       = lazyregexp.New(`^\s*@(?:spec|callback|macrocallback|type|typep|opaque)\b`)
+	displayed    = lazyregexp.New(`^\s*do\s+(?:to_string|inspect|Macro\.to_string|String\.Chars\.to_string|Kernel\.(?:to_string|inspect))\([^\n]*\)\s*\n\s*rescue\b`)
 	absent       = lazyregexp.New(`\{:ok, (?:nil|\[\]|%\{\})\}\s*$`)
+	asked        = lazyregexp.New(`^func\((?:\w+ context\.Context|context\.Context)?\) \((?:\w+ )?bool, (?:\w+ )?error\)\s*$`)
+	notYet       = lazyregexp.New(`\breturn false, nil\b`)
 	emptyType    = lazyregexp.New(`\b(?:interface|struct)\{\}`)
 	cleanup      = lazyregexp.New(`\b\w*(?:close|stop|kill|shutdown|cleanup|unlink|remove|terminate|release|cancel|flush|disconnect|rmtree|rmdir|print|debug|curs_set|addn?str|addch|itemconfig)\w*\(|\b\w*log(?:ger|ging)?\.\w+\(|\bdel \w|\bimport\b`)
 	clauses      = lazyregexp.New(`(?m)^\s*(?:except\b|else:|finally:)`)
@@ -220,7 +248,8 @@ var (
 	exported       = lazyregexp.New(`^\p{Lu}`)
 	implementation = lazyregexp.New(`^\s*defimpl\b`)
 	forAny         = lazyregexp.New(`\bfor:\s*Any\b`)
-	shown          = lazyregexp.New(`(?i)"[^"]*(?:fail|error|could not|n't)[^"]*"|\binspect\(`)
+	shown          = lazyregexp.New(`(?i)^\{:error,\s*["%\[]|"[^"]*(?:fail|error|could not|n't)[^"]*"|\binspect\(`)
+	guards         = lazyregexp.New(`^\s*default:\s*$`)
 	oneSystem      = lazyregexp.New(`_(?:windows|linux|darwin|freebsd|openbsd|netbsd|solaris|unix|posix|other|others|unsupported|nocgo|wasm|js)\.go$`)
 	todo           = lazyregexp.New(`(?i)implement|to[ -]?do\b|\bto be\b|\blater\b|\byet\b|\bsoon\b|\bfuture\b|placeholder|\bstub|fixme|\bwip\b|in progress`)
 	nameless       = lazyregexp.New(`^func \(\*?\w+\) \w+\((?:[\w.*\[\]]+(?:, )?)+\)`)
@@ -286,6 +315,17 @@ func (m match) function() string {
 		}
 	}
 	return ""
+}
+
+// line returns the line that what was found begins on.
+func (m match) line() string {
+	src := m.tree.Source()
+	at := m.by["found"].Start
+	start := bytes.LastIndexByte(src[:at], '\n') + 1
+	if n := bytes.IndexByte(src[at:], '\n'); n >= 0 {
+		return string(src[start : at+n])
+	}
+	return string(src[start:])
 }
 
 // within returns the innermost line above what was found that it is indented under and

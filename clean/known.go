@@ -16,6 +16,7 @@ type Known struct {
 	methods map[string]int  // definitions of each method of Python
 	stubs   map[string]int  // those that are "raise NotImplementedError" alone
 	bases   map[string]bool // names that classes of Python are derived from
+	asked   map[string]bool // methods that an abstract class of Python asks of those derived from it
 	set     map[string]bool // names that Python assigns to as attributes of something else: modules, classes
 	// plain holds functions of Go as "folder name": true where all errors of all of that
 	// name are made of text, so that there is nothing to unwrap.
@@ -41,7 +42,7 @@ func KnownOf(ctx context.Context, t *workspace.Tree, files []string) (*Known, er
 }
 
 func newKnown() *Known {
-	return &Known{methods: map[string]int{}, stubs: map[string]int{}, set: map[string]bool{}, bases: map[string]bool{}, plain: map[string]bool{}}
+	return &Known{methods: map[string]int{}, stubs: map[string]int{}, set: map[string]bool{}, asked: map[string]bool{}, bases: map[string]bool{}, plain: map[string]bool{}}
 }
 
 func (k *Known) add(file string, text []byte) {
@@ -58,6 +59,9 @@ func (k *Known) add(file string, text []byte) {
 				k.set[string(m[2])] = true
 			}
 		}
+		for _, m := range pythonAsked.FindAllSubmatch(text, -1) {
+			k.asked[string(m[1])] = true
+		}
 		for _, m := range pythonBases.FindAllSubmatch(text, -1) {
 			for _, name := range words(string(m[1])) {
 				k.bases[name] = true
@@ -72,7 +76,8 @@ var (
 	pythonDefinition = lazyregexp.New(`(?m)^[ \t]+(?:async[ \t]+)?def[ \t]+(\w+)`)
 	pythonStub       = lazyregexp.New(`(?m)^[ \t]+(?:async[ \t]+)?def[ \t]+(\w+)\([^()]*(?:\([^()]*\)[^()]*)*\)[^:\n]*:\n(?:[ \t]*(?:"""[^"]*"""|"[^"\n]*"|#.*)?\n)*[ \t]+raise NotImplementedError\b`)
 	pythonSet        = lazyregexp.New(`(?m)^[ \t]*(\w+(?:\.\w+)*)\.(\w+)[ \t]*=[^=]`)
-	pythonBases      = lazyregexp.New(`(?m)^[ \t]*class[ \t]+\w+[ \t]*\(([^)]*)\)`)
+	pythonBases      = lazyregexp.New(`(?m)^[ \t]*class[ \t]+\w+[ \t]*\(([^()]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^()]*)*)\)`)
+	pythonAsked      = lazyregexp.New(`(?m)^[ \t]*@(?:\w+\.)*abstract\w+[ \t]*\n(?:[ \t]*@.*\n)*[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)`)
 	goFunction       = lazyregexp.New(`^func (?:\([^)]*\) )?(\w+)[\[(].*\berror\)? \{$`)
 	goReturn         = lazyregexp.New(`^\s*return\b(.*)$`)
 	goPlain          = lazyregexp.New(`(?:^|, )(?:nil|errors\.New\(.*\)|fmt\.Errorf\(.*\))$`)

@@ -56,11 +56,12 @@ func (m match) nested(method syntax.Symbol) bool {
 
 // derived tells whether a method is one for other classes: others are derived from its
 // class, unless it is private and nobody else has it, several in the class or in the tree
-// say the same, the class implements nothing, or an interface demands the method.
+// say the same, the class implements nothing, or an interface, or an abstract class
+// somewhere, demands the method.
 func (m match) derived(method syntax.Symbol) bool {
 	name := method.Parent[strings.LastIndexByte(method.Parent, '.')+1:]
 	own := strings.HasPrefix(method.Name, "_") && m.known.methods[method.Name] == 1
-	if m.known.bases[name] && !own || m.known.stubs[method.Name] > 1 {
+	if m.known.bases[name] && !own || m.known.stubs[method.Name] > 1 || m.known.asked[method.Name] {
 		return true
 	}
 	class, _ := m.around(syntax.Type)

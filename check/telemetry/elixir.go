@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -141,6 +142,8 @@ func (e *elixir) call(at int, mod, function string, args []string) {
 		e.logged(at, function, args)
 	case e.metrics && (mod == "" || strings.HasSuffix(mod, "Metrics")) && slices.Contains(reporters, function) && len(args) >= 1:
 		e.reported(at, function, args)
+	case slices.Contains(prometheusTypes, last) && (function == "new" || function == "declare") && len(args) >= 1 && bytes.Contains(e.data, []byte("Prometheus")):
+		e.registered(at, strings.ToLower(last), args)
 	case mod == "" && function == "config" && len(args) >= 2 && args[0] == ":logger":
 		e.configured(at, args[1:])
 	case strings.HasSuffix(last, "Tracer") && (function == "with_span" || function == "start_span") && len(args) >= 1:
@@ -155,6 +158,22 @@ func (e *elixir) call(at int, mod, function string, args []string) {
 var reporters = []string{"counter", "sum", "last_value", "summary", "distribution"}
 
 var reporterTypes = map[string]string{"counter": "counter", "sum": "counter", "last_value": "gauge", "summary": "summary", "distribution": "histogram"}
+
+// prometheusTypes are the modules of prometheus.ex whose new/1 and declare/1 register a
+// metric (hexdocs.pm/prometheus_ex).
+var prometheusTypes = []string{"Counter", "Gauge", "Histogram", "Summary"}
+
+// registered reads what prometheus.ex is told of a metric, with or without brackets.
+func (e *elixir) registered(at int, typ string, args []string) {
+	if len(args) == 1 && strings.HasPrefix(args[0], "[") {
+		args = arguments(inner(args[0]))
+	}
+	fields := pairs(args, ":")
+	if name := fields["name"]; atomName.MatchString(name) {
+		help, _ := literal(fields["help"])
+		e.emit(emission{kind: metric, name: strings.Trim(name, `:"`), typ: typ, labels: atoms(fields["labels"]), help: help, place: e.at(at), test: e.test})
+	}
+}
 
 // emission records execute and span. A span emits three events under its name;
 // some libraries' spans also emit the name itself.

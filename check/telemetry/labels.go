@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/bitactor/cf/check"
 	"github.com/bitactor/cf/lazyregexp"
@@ -12,14 +13,16 @@ import (
 var unboundedLabels = []string{
 	"user_id", "userid", "user_email", "email", "uuid", "guid", "session_id", "request_id", "trace_id", "span_id", "correlation_id", "transaction_id", "order_id",
 	"account_id", "customer_id", "actor_id", "message_id", "job_id", "client_ip", "remote_addr", "ip_address", "timestamp", "stacktrace", "error_message",
-	"pid", "url", "uri", "user_agent",
+	"pid", "user_agent",
 }
 
 // requestLabels have as many values as those who ask like, where a metric counts what
 // they ask for: what was matched (a route, a handler) is the label to take. The value may
-// be just that under such a name, so that it is a note.
+// be just that under such a name, so that it is a note; so it is of an address, which
+// the configuration of a client may give.
 var (
 	requestLabels = []string{"path", "query"}
+	addressLabels = []string{"url", "uri"}
 	ofRequests    = lazyregexp.New(`(?:^|_)(?:https?|requests?|responses?|api|visits?)(?:_|$)`)
 )
 
@@ -63,10 +66,13 @@ func (j *judge) dimensions() map[string]bool {
 
 // bounds judges the labels of a metric; chosen are the tree's dimensions.
 func (j *judge) bounds(e emission, chosen map[string]bool) {
+	if strings.HasSuffix(e.name, "_info") {
+		return // its labels are what is said of one thing: its identity is one of them
+	}
 	for _, l := range e.labels {
 		switch {
-		case slices.Contains(requestLabels, l) && ofRequests.MatchString(e.name):
-			j.add(e.place, check.Note, codeLabel, "the label %s of %s has a bound only if its value is what was matched, a route, not what was asked for", l, e.name)
+		case slices.Contains(addressLabels, l) || slices.Contains(requestLabels, l) && ofRequests.MatchString(e.name):
+			j.add(e.place, check.Note, codeLabel, "the label %s of %s has a bound only if its value is what was matched or configured, not what was asked for", l, e.name)
 		case !slices.Contains(unboundedLabels, l):
 		case chosen[l] || chosen[e.file+" "+l]:
 			j.add(e.place, check.Note, codeLabel, "the label %s of %s has as many values as there are tenants, which its authors seem to want", l, e.name)

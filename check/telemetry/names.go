@@ -250,7 +250,7 @@ func literals(u use) []string {
 		}
 		var quoted []string
 		for _, n := range out {
-			quoted = append(quoted, `"`+n+`"`, `'`+n+`'`, n+"{", "TYPE "+n+" ")
+			quoted = append(quoted, `"`+n+`"`, `'`+n+`'`, n+"{", "TYPE "+n+" ", ":"+n+",", ":"+n+"]", ":"+n+")", ":"+n+"\n", "{name, "+n+"}")
 		}
 		return quoted
 	case span, logKey:
