@@ -150,6 +150,24 @@ func (e *elixir) call(at int, mod, function string, args []string) {
 		if name, ok := literal(args[0]); ok {
 			e.emit(emission{kind: span, name: name, place: e.at(at), test: e.test})
 		}
+	case sends.MatchString(function) && len(args) >= 1 && !e.test:
+		e.wrapped(at, args[0])
+	}
+}
+
+// sends is how functions are named that send the event that they are given.
+var sends = lazyregexp.New(`telemetry|execute|emit|measure|report|record`)
+
+// wrapped reads the first argument of such a function: the name of an event, as a list or
+// as an attribute that is one.
+func (e *elixir) wrapped(at int, arg string) {
+	name, known := e.event(arg)
+	switch {
+	case !known || !strings.HasPrefix(e.resolve(arg), "["):
+	case strings.Contains(name, "*"):
+		e.emit(emission{kind: event, name: name, place: e.at(at), open: true})
+	default:
+		e.spoken = append(e.spoken, name)
 	}
 }
 

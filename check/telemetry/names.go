@@ -159,6 +159,9 @@ func fitsParts(pattern, name []string) bool {
 // name: Ecto's repositories (hexdocs.pm/ecto, "Telemetry events") and plugs.
 var libraryEvents = []string{".query", ".repo.init", ".repo.query"}
 
+// pollerEvents are those that telemetry_poller sends by itself (hexdocs.pm/telemetry_poller).
+var pollerEvents = []string{"vm.memory", "vm.total_run_queue_lengths", "vm.system_counts", "vm.persistent_term"}
+
 // meant tells whether a use can only mean something of this project's.
 func (o ownNames) meant(u use) bool {
 	switch u.kind {
@@ -167,7 +170,7 @@ func (o ownNames) meant(u use) bool {
 		return !strings.HasPrefix(u.name, "ALERTS") && (o.prefixes[first] || o.nearest(u) != "")
 	case event:
 		first, _, _ := strings.Cut(u.name, ".")
-		return o.roots[first] && !slices.ContainsFunc(libraryEvents, func(end string) bool { return strings.HasSuffix(u.name, end) })
+		return o.roots[first] && !slices.Contains(pollerEvents, u.name) && !slices.ContainsFunc(libraryEvents, func(end string) bool { return strings.HasSuffix(u.name, end) })
 	case span:
 		return len(o.exact[span]) > 0 && o.nearest(u) != ""
 	case logKey:
