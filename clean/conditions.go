@@ -40,7 +40,7 @@ var conditions = map[string]condition{
 			within = handler
 		}
 		return "", slices.ContainsFunc(m.tree.Regions(), func(r syntax.Region) bool {
-			above := within != found && m.tree.Line(r.Range.Start) == m.tree.Line(found.Start)-1
+			above := (within != found || strings.HasPrefix(m.text("found"), "try")) && m.tree.Line(r.Range.Start) == m.tree.Line(found.Start)-1
 			return r.Kind == syntax.Comment && (above || within.Start <= r.Range.Start && r.Range.End <= within.End)
 		})
 	},
@@ -73,8 +73,9 @@ var conditions = map[string]condition{
 	},
 	// A method that others are to implement, that declares an interface, or that stands for a
 	// decorator alone; a function only where its decorator sends calls to others by their
-	// types, where it answers before, or where something puts another in its place. A text
-	// that does not speak of work to do refuses.
+	// types, where it answers before, or where something puts another in its place, as it may
+	// in that of a method; nothing is asked of a class that nobody makes one of. A text that
+	// does not speak of work to do refuses.
 	"implemented": func(m match) (string, bool) {
 		s, ok := m.around(syntax.Method, syntax.Function)
 		if !ok {
@@ -95,6 +96,10 @@ var conditions = map[string]condition{
 		if m.nested(s) {
 			return "", false
 		}
+		class, _ := m.around(syntax.Type)
+		if silent && (m.known.set[s.Name] || m.known.own[s.Name] || !m.known.made[class.Name]) {
+			return "", true
+		}
 		operator := strings.HasPrefix(s.Name, "__") && s.Name != "__init__"
 		return "", m.derived(s) || operator || declaration.MatchString(text) || forOthers.MatchString(text) || silent && decorated
 	},
@@ -108,11 +113,14 @@ var conditions = map[string]condition{
 	"absent": func(m match) (string, bool) {
 		return "", lookedFor.MatchString(m.opening()) && absent.MatchString(m.text("found"))
 	},
-	// Another clause answers what went well with an error: the error is what is wanted.
+	// Another clause answers what went well with an error: the error is what is wanted. Or it
+	// takes away what is there: there was nothing.
 	"negated": func(m match) (string, bool) {
 		s, ok := m.around(syntax.Function, syntax.Macro)
-		return "", ok && negation.MatchString(m.tree.Text(s.Range))
+		return "", ok && (negation.MatchString(m.tree.Text(s.Range)) || removal.MatchString(m.tree.Text(s.Range)))
 	},
+	// The text goes on and says what there is instead, or why there is nothing.
+	"explained": func(m match) (string, bool) { return "", explained.MatchString(m.text("_text")) },
 	// It stands in a type: what a function may answer.
 	"typed": func(m match) (string, bool) {
 		return "", typing.MatchString(m.within(typing)) || typing.MatchString(m.line())
@@ -125,7 +133,8 @@ var conditions = map[string]condition{
 	// ask for a kind.
 	"plain": func(m match) (string, bool) { return "", m.plain() },
 	// The error is of a decoder of characters, which has no kind that anybody could ask for, or
-	// of a call of a DLL of Windows, where another result is the status.
+	// of a call of a DLL of Windows, where another result is the status, or no error but a list
+	// of texts (k8s.io/apimachinery/pkg/util/validation).
 	"leaf": func(m match) (string, bool) {
 		lines := strings.Split(m.tree.Text(syntax.Range{End: m.by["found"].Start}), "\n")
 		return "", leaf.MatchString(strings.Join(lines[max(len(lines)-6, 0):], "\n"))
@@ -139,7 +148,7 @@ var conditions = map[string]condition{
 		if asked.MatchString(head) && notYet.MatchString(m.text("found")) {
 			return "", true
 		}
-		return "", !answersError.MatchString(head) || saysOK.MatchString(head) || indexes.MatchString(head)
+		return "", !answersError.MatchString(head) || sendsErrors.MatchString(head) || saysOK.MatchString(head) || indexes.MatchString(head)
 	},
 	// What is looked at, on the line that opens the block around, lies outside.
 	"boundary-subject": func(m match) (string, bool) { return outside(crossed(m.opening())), false },
@@ -176,7 +185,8 @@ var conditions = map[string]condition{
 	// An exported method that says no more than that it is not implemented: as often as not one
 	// that an interface asks of a type which never has it. Several that say the same are, and
 	// so is a function literal that answers so: someone asks for it as an argument. What
-	// stands in the default of a switch guards against a value that nobody thought of.
+	// stands in the default of a switch guards against a value that nobody thought of; for
+	// functions of a table and methods of several types see inTable.
 	"forced": func(m match) (string, bool) {
 		call, text := m.text("_panic"), m.text("_text")
 		if oneSystem.MatchString(m.file) || bytes.Contains(m.tree.Source(), []byte("\n//go:build ")) || bytes.HasPrefix(m.tree.Source(), []byte("//go:build ")) {
@@ -189,6 +199,9 @@ var conditions = map[string]condition{
 			}
 		}
 		if guards.MatchString(m.opening()) {
+			return "", true
+		}
+		if m.inTable(call, text) {
 			return "", true
 		}
 		s, ok := m.around(syntax.Method)
@@ -204,7 +217,7 @@ var conditions = map[string]condition{
 }
 
 var (
-	boundary = lazyregexp.New(`\b(?:File|IO|Path|Port|System|Req|HTTPoison|Finch|Tesla|Mint|Jason|Poison|JSON|URI|Base|Integer|Float|Decimal|Date|DateTime|NaiveDateTime|Time|Code|Node|Repo|Application|Registry|Process|GenServer|Agent|Task|Supervisor|DynamicSupervisor|Module|Mix|Regex|Logger)\.\w|:(?:gen_tcp|gen_udp|ssl|inet|inet_res|httpc|ets|dets|mnesia|file|os|net_adm|net_kernel|rpc|erpc|gen_server|erlang|persistent_term|code|zlib|json|erl_eval|erl_scan|beam_lib|public_key|crypto|global|pg|ra|telemetry)\.\w|\b(?:String\.to_(?:integer|float|atom|existing_atom)|apply|send|receive|exit|struct!?)\b|\w*(?:parse|decode|deserialize|connect|fetch|request|read|load|eval|close|stop|kill|shutdown|cleanup|unlink|remove|delete|getattr|open|import|socket|subprocess|recv|print|log|flush|write|terminate|release|cancel|del)\w*[!?]?\(|\b(?:import|os\.|sys\.|shutil\.|json\.|requests\.|httpx\.|aiohttp\.|urllib|float|int)\b|\bList\.to_\w+|\.__info__\(|\.module_info\(`)
+	boundary = lazyregexp.New(`\b(?:File|IO|Path|Port|System|Req|HTTPoison|Finch|Tesla|Mint|Jason|Poison|JSON|URI|Base|Integer|Float|Decimal|Date|DateTime|NaiveDateTime|Time|Code|Node|Repo|Application|Registry|Process|GenServer|Agent|Task|Supervisor|DynamicSupervisor|Module|Mix|Regex|Logger)\.\w|\bJOSE\.\w|:(?:gen_tcp|gen_udp|ssl|inet|inet_res|httpc|ets|dets|mnesia|file|os|net_adm|net_kernel|rpc|erpc|gen_server|erlang|persistent_term|code|zlib|json|erl_eval|erl_scan|beam_lib|public_key|crypto|global|pg|ra|telemetry)\.\w|\b(?:String\.to_(?:integer|float|atom|existing_atom)|apply|send|receive|exit|struct!?)\b|\w*(?:parse|decode|deserialize|connect|fetch|request|read|load|eval|close|stop|kill|shutdown|cleanup|unlink|remove|delete|getattr|open|import|socket|subprocess|recv|print|log|flush|write|terminate|release|cancel|del)\w*[!?]?\(|\b(?:import|os\.|sys\.|shutil\.|json\.|requests\.|httpx\.|aiohttp\.|urllib|float|int)\b|\bList\.to_\w+|\.__info__\(|\.module_info\(`)
 	// pure computes, or answers a default, whatever its name
 	pure = lazyregexp.New(strings.Join([]string{
 		`\b(?:Map|Keyword|MapSet|Enum|List|Tuple|Access|Stream)\.(?:fetch|delete|read|open|stop|flush|pop_in|drop|reject|remove)\w*[!?]?\(`,
@@ -227,12 +240,15 @@ var (
 	saysOK       = lazyregexp.New(`[(,]\s*(?:ok|found|exists|handled|valid) bool, err error\)\s*$`)
 	indexes      = lazyregexp.New(`^func\(\w+ (?:any|interface\{\})\) \(\[\]string, error\)\s*$`)
 	lookedFor    = lazyregexp.New(`\b(?:\w+\.)*(?:get|find|lookup|search)(?:_\w+)?\(`)
+	removal      = lazyregexp.New(`\{:ok, \w+\}\s*->\s*[\w.:]*(?:delete|remove|stop|close|cancel|unregister|untrack)\w*\(`)
+	explained    = lazyregexp.New(`(?i:implemented\W+.*(?:not support|n.t support|instead))|mplemented\W+.*\b[uU]se [A-Z]`)
 	negation     = lazyregexp.New(`:ok\s*->\s*\{:error\b`)
 	typing       = lazyregexp.New(`^\s*@(?:spec|callback|macrocallback|type|typep|opaque)\b`)
 	displayed    = lazyregexp.New(`^\s*do\s+(?:to_string|inspect|Macro\.to_string|String\.Chars\.to_string|Kernel\.(?:to_string|inspect))\([^\n]*\)\s*\n\s*rescue\b`)
 	absent       = lazyregexp.New(`\{:ok, (?:nil|\[\]|%\{\})\}\s*$`)
 	asked        = lazyregexp.New(`^func\((?:\w+ context\.Context|context\.Context)?\) \((?:\w+ )?bool, (?:\w+ )?error\)\s*$`)
 	notYet       = lazyregexp.New(`\breturn false, nil\b`)
+	sendsErrors  = lazyregexp.New(`\bchan error\)?\s*$`)
 	emptyType    = lazyregexp.New(`\b(?:interface|struct)\{\}`)
 	cleanup      = lazyregexp.New(`\b\w*(?:close|stop|kill|shutdown|cleanup|unlink|remove|terminate|release|cancel|flush|disconnect|rmtree|rmdir|print|debug|curs_set|addn?str|addch|itemconfig)\w*\(|\b\w*log(?:ger|ging)?\.\w+\(|\bdel \w|\bimport\b`)
 	clauses      = lazyregexp.New(`(?m)^\s*(?:except\b|else:|finally:)`)
@@ -240,15 +256,15 @@ var (
 	abstractName = lazyregexp.New(`Base|Abstract|Interface|Mixin|Visitor|Protocol`)
 	// plainDecorator leaves the body what is called
 	plainDecorator = lazyregexp.New(`(?m)^\s*@(?:property|staticmethod|classmethod|override)\s*$`)
-	lookup         = lazyregexp.New(`\bos\.Open\w*\(|\b(?:Stat|Lstat|Lookup\w*|ReadFile|LookPath|Getwd|Parse\w*|Atoi|Unmarshal|Get\w*|Find\w*|Rel|EvalSymlinks|(?:[aA]cquire|[tT]ry)\w*Lock)\(|\b(?:Recv|Receive|Next|Wait|Acquire)\(ctx\)`)
+	lookup         = lazyregexp.New(`\bos\.Open\w*\(|\b(?:Stat|Lstat|Lookup\w*|ReadFile|LookPath|Getwd|Parse\w*|Atoi|Unmarshal|[gG]et\w*|[fF]ind\w*|user\.Current|Rel|EvalSymlinks|(?:[aA]cquire|[tT]ry)\w*Lock)\(|\b(?:Recv|Receive|Next|Wait|Acquire)\(ctx\)`)
 	// declaration has not even a self: an interface of zope
 	declaration    = lazyregexp.New(`^\s*def \w+\(\)`)
 	dispatched     = lazyregexp.New(`^\s*@(?:\w+\.)*(?:singledispatch|multimethod|dispatch|generic|overload)\b`)
-	leaf           = lazyregexp.New(`\berr :?= (?:base64\.\w+\.DecodeString|hex\.DecodeString|url\.(?:Path|Query)Unescape)\(|, _, err :?= \w+\.Call\(`)
+	leaf           = lazyregexp.New(`\berr :?= (?:base64\.\w+\.DecodeString|hex\.DecodeString|url\.(?:Path|Query)Unescape)\(|, _, err :?= \w+\.Call\(|\berr :?= (?:\w*[vV]alidation)\.Is\w+\(`)
 	exported       = lazyregexp.New(`^\p{Lu}`)
 	implementation = lazyregexp.New(`^\s*defimpl\b`)
 	forAny         = lazyregexp.New(`\bfor:\s*Any\b`)
-	shown          = lazyregexp.New(`(?i)^\{:error,\s*["%\[]|"[^"]*(?:fail|error|could not|n't)[^"]*"|\binspect\(`)
+	shown          = lazyregexp.New(`(?i)^\{:error,\s*(?:["%\[]|:(?:invalid|bad|malformed|unsupported)_?\w*)|"[^"]*(?:fail|error|could not|n't)[^"]*"|\binspect\(`)
 	guards         = lazyregexp.New(`^\s*default:\s*$`)
 	oneSystem      = lazyregexp.New(`_(?:windows|linux|darwin|freebsd|openbsd|netbsd|solaris|unix|posix|other|others|unsupported|nocgo|wasm|js)\.go$`)
 	todo           = lazyregexp.New(`(?i)implement|to[ -]?do\b|\bto be\b|\blater\b|\byet\b|\bsoon\b|\bfuture\b|placeholder|\bstub|fixme|\bwip\b|in progress`)

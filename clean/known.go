@@ -1,6 +1,7 @@
 package clean
 
 import (
+	"bytes"
 	"context"
 	"path"
 	"strings"
@@ -16,6 +17,8 @@ type Known struct {
 	methods map[string]int  // definitions of each method of Python
 	stubs   map[string]int  // those that are "raise NotImplementedError" alone
 	bases   map[string]bool // names that classes of Python are derived from
+	own     map[string]bool // names that classes of Python assign to as attributes of their own
+	made    map[string]bool // names with a capital that Python calls: classes that someone makes one of
 	asked   map[string]bool // methods that an abstract class of Python asks of those derived from it
 	set     map[string]bool // names that Python assigns to as attributes of something else: modules, classes
 	// plain holds functions of Go as "folder name": true where all errors of all of that
@@ -42,7 +45,7 @@ func KnownOf(ctx context.Context, t *workspace.Tree, files []string) (*Known, er
 }
 
 func newKnown() *Known {
-	return &Known{methods: map[string]int{}, stubs: map[string]int{}, set: map[string]bool{}, asked: map[string]bool{}, bases: map[string]bool{}, plain: map[string]bool{}}
+	return &Known{methods: map[string]int{}, stubs: map[string]int{}, set: map[string]bool{}, own: map[string]bool{}, made: map[string]bool{}, asked: map[string]bool{}, bases: map[string]bool{}, plain: map[string]bool{}}
 }
 
 func (k *Known) add(file string, text []byte) {
@@ -57,6 +60,13 @@ func (k *Known) add(file string, text []byte) {
 		for _, m := range pythonSet.FindAllSubmatch(text, -1) {
 			if owner := string(m[1]); owner != "self" && owner != "cls" {
 				k.set[string(m[2])] = true
+			} else {
+				k.own[string(m[2])] = true
+			}
+		}
+		for _, at := range pythonMade.FindAllSubmatchIndex(text, -1) {
+			if !bytes.HasSuffix(bytes.TrimRight(text[:at[0]], " \t"), []byte("class")) {
+				k.made[string(text[at[2]:at[3]])] = true
 			}
 		}
 		for _, m := range pythonAsked.FindAllSubmatch(text, -1) {
@@ -77,6 +87,7 @@ var (
 	pythonStub       = lazyregexp.New(`(?m)^[ \t]+(?:async[ \t]+)?def[ \t]+(\w+)\([^()]*(?:\([^()]*\)[^()]*)*\)[^:\n]*:\n(?:[ \t]*(?:"""[^"]*"""|"[^"\n]*"|#.*)?\n)*[ \t]+raise NotImplementedError\b`)
 	pythonSet        = lazyregexp.New(`(?m)^[ \t]*(\w+(?:\.\w+)*)\.(\w+)[ \t]*=[^=]`)
 	pythonBases      = lazyregexp.New(`(?m)^[ \t]*class[ \t]+\w+[ \t]*\(([^()]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^()]*)*)\)`)
+	pythonMade       = lazyregexp.New(`\b(_*[A-Z]\w*)\(`)
 	pythonAsked      = lazyregexp.New(`(?m)^[ \t]*@(?:\w+\.)*abstract\w+[ \t]*\n(?:[ \t]*@.*\n)*[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)`)
 	goFunction       = lazyregexp.New(`^func (?:\([^)]*\) )?(\w+)[\[(].*\berror\)? \{$`)
 	goReturn         = lazyregexp.New(`^\s*return\b(.*)$`)

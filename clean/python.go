@@ -12,7 +12,7 @@ import (
 var (
 	assignment    = lazyregexp.New(`^\s*([A-Za-z_][\w.]*)\s*(?::[^=]+)?=[^=]`)
 	elseClause    = lazyregexp.New(`^\s*else:`)
-	leaves        = lazyregexp.New(`^\s*(?:return|raise)\b`)
+	leaves        = lazyregexp.New(`^\s*(?:(?:return|raise)\b|self\.(?:error|fail)\()`)
 	returnsInside = lazyregexp.New(`(?m)^\s*return\b`)
 	breaks        = lazyregexp.New(`(?m)^\s*break\s*\z`)
 	branch        = lazyregexp.New(`^(?:if|elif|else)\b.*:$`)

@@ -13,6 +13,7 @@ import (
 var (
 	measured = lazyregexp.New(`(?i:\btelemetry[.:]\w+\(|\bopentelemetry\b|\botel\w*\.|\btracer\b|\btracing\.\w|\bstart_?(?:as_?current_?|active_?)?span\b|\bwith_?span\b|\bba_(?:event|telemetry|trace)\w*|\btelemetry_\w+\()` +
 		`|\.WithLabelValues\(|\.ObserveDuration\(|\.SetToCurrentTime\(|\.(?:Inc|Dec|Observe|inc|dec|observe|labels|increment|timing)\(` +
+		`|\batomic\.Add\w+\(&?[\w.]*(?i:stat|fail|count|total|drop|miss|hits|error|refus)\w*` +
 		`|\bNewTimer\(|\bMeasureSince\w*\(|\bIncrCounter\w*\(|\bAddSample\w*\(|\bSetGauge\w*\(` +
 		`|\b(?i:log(?:ger|ging)?|slog|glog|level)\.(?:[iI]nfo|[nN]otice)\w*\(`)
 	measuredBy = lazyregexp.New(`(\w+)(?:\.With\w*\([^()]*\)|\.labels\([^()]*\))?\.(?:Add|Set|Record|Time|Count|Update|Emit|add|set|record|time|count|update|emit)\w*\(`)
