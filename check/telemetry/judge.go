@@ -106,14 +106,14 @@ func (j *judge) use(ctx context.Context, u use) error {
 		j.measured(u, answers)
 		return nil
 	}
-	looked, near := wanted{texts: literals(u), rests: rests(u)}, j.own.nearest(u)
+	looked, near := wanted{texts: literals(u), core: core(u), rests: rests(u)}, j.own.nearest(u)
 	if unknown {
 		slip, found := j.own.respelt(u)
 		if !found || u.optional {
 			return nil // a document may speak of what was once
 		}
 		near = slip.near
-		looked.texts = append(looked.texts, slip.pieces()...)
+		looked.texts, looked.core = append(looked.texts, slip.pieces()...), ""
 		looked.word, looked.beside = slip.apart()
 		looked.anywhere = slip.other
 	}

@@ -262,6 +262,18 @@ func literals(u use) []string {
 	return nil
 }
 
+// core is the part of a name that each of its literals has, so that files without it are
+// passed over at once.
+func core(u use) string {
+	least := u.name
+	for _, end := range metricEnds {
+		if base, ok := strings.CutSuffix(u.name, end); ok && u.kind == metric && len(base) < len(least) {
+			least = base
+		}
+	}
+	return least
+}
+
 // rests returns what is left of a metric's name where a client library is given its
 // first parts apart, as a namespace and a subsystem.
 func rests(u use) (out []string) {

@@ -178,6 +178,7 @@ func isRules(in *input) bool {
 // wanted is what would show that code emits a name.
 type wanted struct {
 	texts []string // any of these
+	core  string   // what each of texts has in it
 	rests []string // any of these, in a language that no reader here knows and that speaks of metrics
 	// any of word, where any of beside stands in the same file; of word alone where there
 	// is nothing to stand beside it
@@ -205,7 +206,7 @@ func (t *tree) spelt(ctx context.Context, w wanted) (bool, error) {
 		if w.anywhere {
 			left = func(text string) bool { return bytes.Contains(content, []byte(text)) }
 		}
-		if slices.ContainsFunc(w.texts, left) || slices.ContainsFunc(w.word, left) && (len(w.beside) == 0 || foreignMetrics.Match(content) && slices.ContainsFunc(w.beside, left)) {
+		if bytes.Contains(content, []byte(w.core)) && slices.ContainsFunc(w.texts, left) || slices.ContainsFunc(w.word, left) && (len(w.beside) == 0 || foreignMetrics.Match(content) && slices.ContainsFunc(w.beside, left)) {
 			return true, nil
 		}
 	}
