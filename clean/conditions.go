@@ -2,7 +2,6 @@ package clean
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -83,6 +82,9 @@ var conditions = map[string]condition{
 		}
 		text := m.tree.Text(s.Range)
 		silent := !strings.ContainsAny(m.text("found"), `"'`)
+		if m.within(typesOnly) != "" {
+			return "", true
+		}
 		decorated := strings.HasPrefix(strings.TrimSpace(plainDecorator.ReplaceAllString(text, "")), "@")
 		if returnsInside.MatchString(m.tree.Text(syntax.Range{Start: s.Range.Start, End: m.by["found"].Start})) {
 			return "", true // it does something, and refuses the rest
@@ -170,15 +172,19 @@ var conditions = map[string]condition{
 				return "", true
 			}
 		}
-		return "", exits.MatchString(m.text("change")) || m.converts()
+		return "", exits.MatchString(m.text("change")) || tracing.MatchString(m.text("change")) || oneCause.MatchString(firstLine(m.text("found"))) || m.converts()
 	},
 	// In a file for some systems alone, what others have and this one never does.
 	// A method that names neither its receiver nor what it is given: nobody means to write it.
 	// In Elixir one of several functions that say the same in the implementation of a
-	// protocol, which demands them, or one of Any, from which others are derived.
+	// protocol or a behaviour, which demands them, or one of Any, from which others are derived.
 	"protocol": func(m match) (string, bool) {
 		of := m.within(implementation)
-		return "", of != "" && (forAny.MatchString(of) || bytes.Count(m.tree.Source(), []byte(m.text("found"))) > 1)
+		several := bytes.Count(m.tree.Source(), []byte(m.text("found"))) > 1
+		if several && demanded.MatchString(m.above()) {
+			return "", true
+		}
+		return "", of != "" && (forAny.MatchString(of) || several)
 	},
 	// The value says that something failed, or shows what could not be worked on.
 	"shown": func(m match) (string, bool) { return "", shown.MatchString(m.text("value")) },
@@ -217,25 +223,6 @@ var conditions = map[string]condition{
 }
 
 var (
-	boundary = lazyregexp.New(`\b(?:File|IO|Path|Port|System|Req|HTTPoison|Finch|Tesla|Mint|Jason|Poison|JSON|URI|Base|Integer|Float|Decimal|Date|DateTime|NaiveDateTime|Time|Code|Node|Repo|Application|Registry|Process|GenServer|Agent|Task|Supervisor|DynamicSupervisor|Module|Mix|Regex|Logger)\.\w|\bJOSE\.\w|:(?:gen_tcp|gen_udp|ssl|inet|inet_res|httpc|ets|dets|mnesia|file|os|net_adm|net_kernel|rpc|erpc|gen_server|erlang|persistent_term|code|zlib|json|erl_eval|erl_scan|beam_lib|public_key|crypto|global|pg|ra|telemetry)\.\w|\b(?:String\.to_(?:integer|float|atom|existing_atom)|apply|send|receive|exit|struct!?)\b|\w*(?:parse|decode|deserialize|connect|fetch|request|read|load|eval|close|stop|kill|shutdown|cleanup|unlink|remove|delete|getattr|open|import|socket|subprocess|recv|print|log|flush|write|terminate|release|cancel|del)\w*[!?]?\(|\b(?:import|os\.|sys\.|shutil\.|json\.|requests\.|httpx\.|aiohttp\.|urllib|float|int)\b|\bList\.to_\w+|\.__info__\(|\.module_info\(`)
-	// pure computes, or answers a default, whatever its name
-	pure = lazyregexp.New(strings.Join([]string{
-		`\b(?:Map|Keyword|MapSet|Enum|List|Tuple|Access|Stream)\.(?:fetch|delete|read|open|stop|flush|pop_in|drop|reject|remove)\w*[!?]?\(`,
-		`\bPath\.(?:absname|join|basename|dirname|extname|rootname|split|type|relative\w*)\b`,
-		`\bSystem\.(?:get_env|version|monotonic_time|system_time|os_time|unique_integer|convert_time_unit)\b`,
-		`\bProcess\.(?:get|put|flag|monitor)\b`,
-		`\bApplication\.(?:get_env|fetch_env|spec)\(`,
-		`\bRegex\.(?:replace|match\?|run|scan|split)`,
-		`\b(?:DateTime|NaiveDateTime)\.utc_now\b|\bDate\.utc_today\b`,
-		`\bIO\.(?:inspect|warn|iodata_to_binary|iodata_length|chardata_to_string)\b|%IO\.`,
-		`\b(?:String|Integer|Float|Atom|Version)\.(?:to_string|to_charlist|to_atom)\b`,
-		`\b(?:Logger|Module)\.\w+|\bMix\.(?:raise|shell|env|target|compilers|Project\.config)\b`,
-		`\bCode\.get_compiler_option\b`,
-		`:persistent_term\.put\b|:erlang\.(?:atom_to_\w+|system_info|monotonic_time|unique_integer)\b`,
-		`:erlang\.(?:bs[lr]|band|bor|bxor|bnot|make_fun|fun_info|element|setelement|tuple_size|map_size|byte_size|length|phash2|is_\w+)\b`,
-	}, "|"))
-	// exiting asks another process and exits where that fails, which no rescue sees
-	exiting      = lazyregexp.New(`\b(?:GenServer|Supervisor|DynamicSupervisor|Agent|Task)\.\w+|:gen_server\.\w+`)
 	answersError = lazyregexp.New(`\berror\)?\s*$`)
 	saysOK       = lazyregexp.New(`[(,]\s*(?:ok|found|exists|handled|valid) bool, err error\)\s*$`)
 	indexes      = lazyregexp.New(`^func\(\w+ (?:any|interface\{\})\) \(\[\]string, error\)\s*$`)
@@ -257,6 +244,9 @@ var (
 	// plainDecorator leaves the body what is called
 	plainDecorator = lazyregexp.New(`(?m)^\s*@(?:property|staticmethod|classmethod|override)\s*$`)
 	lookup         = lazyregexp.New(`\bos\.Open\w*\(|\b(?:Stat|Lstat|Lookup\w*|ReadFile|LookPath|Getwd|Parse\w*|Atoi|Unmarshal|[gG]et\w*|[fF]ind\w*|user\.Current|Rel|EvalSymlinks|(?:[aA]cquire|[tT]ry)\w*Lock)\(|\b(?:Recv|Receive|Next|Wait|Acquire)\(ctx\)`)
+	// typesOnly is what no run gets to
+	typesOnly = lazyregexp.New(`^\s*if (?:\w+\.)?TYPE_CHECKING\b`)
+	demanded  = lazyregexp.New(`(?m)^\s*@impl\b`)
 	// declaration has not even a self: an interface of zope
 	declaration    = lazyregexp.New(`^\s*def \w+\(\)`)
 	dispatched     = lazyregexp.New(`^\s*@(?:\w+\.)*(?:singledispatch|multimethod|dispatch|generic|overload)\b`)
@@ -276,20 +266,11 @@ var (
 	loggedWhole    = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.exception\(|exc_info\s*=\s*True|^\s*traceback\.print_exc\(`)
 	bare           = lazyregexp.New(`(?i)^.not implemented[.!]?.$`)
 	bareError      = lazyregexp.New(`(?i)^.unimplemented[.!]?.$`)
-	exits          = lazyregexp.New(`^raise\s+(?:\w+\.)*(?:SystemExit|Exit|Abort|KeyboardInterrupt|StopIteration|StopAsyncIteration)\b`)
+	// oneCause says all by its type: the message of the new error names it in other words
+	oneCause = lazyregexp.New(`^except (?:FileNotFoundError|BrokenPipeError|ModuleNotFoundError|StopIteration) as\b`)
+	tracing  = lazyregexp.New(`(?i)traceback|format_exc|exc_info`)
+	exits    = lazyregexp.New(`^raise\s+(?:\w+\.)*(?:SystemExit|Exit|Abort|KeyboardInterrupt|StopIteration|StopAsyncIteration)\b`)
 )
-
-// crossed returns the first call in a text that leaves the program; "" for none. Those of
-// modules that only compute do not, whatever their name.
-func crossed(text string) string { return boundary.FindString(pure.ReplaceAllString(text, "")) }
-
-// outside says why a call stays handled; "" for none.
-func outside(call string) string {
-	if call == "" {
-		return ""
-	}
-	return fmt.Sprintf("a boundary: %s can fail by what lies outside of this program", strings.TrimRight(strings.TrimSpace(call), "("))
-}
 
 // around returns the innermost symbol of some kinds that holds what was found.
 func (m match) around(kinds ...syntax.Kind) (inner syntax.Symbol, ok bool) {
@@ -331,6 +312,16 @@ func (m match) function() string {
 		}
 	}
 	return ""
+}
+
+// above returns what stands above the function around what was found and belongs to it:
+// its documents and attributes.
+func (m match) above() string {
+	s, ok := m.around(syntax.Function, syntax.Macro)
+	if !ok {
+		return ""
+	}
+	return m.tree.Text(syntax.Range{Start: s.Range.Start, End: s.Decl.Start})
 }
 
 // line returns the line that what was found begins on.
