@@ -20,6 +20,7 @@ var (
 	closes        = lazyregexp.New(`[)\]}]`)
 	quoted        = lazyregexp.New(`["'](?:[^"'\\]|\\.|'\w)*["']`)
 	ending        = lazyregexp.New(`^_*(?:close|quit|exit|stop|shut_?down|clean_?up|tear_?down|del|disconnect|terminate|dispose|abort)(?:_|[A-Z]|$)`)
+	reporting     = lazyregexp.New(`(?i)(?:^|_)(?:usage|analytics)(?:_|$)`)
 	selfAttribute = lazyregexp.New(`^self\.\w+$`)
 	onFailure     = lazyregexp.New(`(?i)#.*\b(?:fail\w*|ignored|ignoring|best[ -]effort|defensive|don't let|even if)\b`)
 	docstring     = lazyregexp.New(`(?s)\A\s*class\b[^\n]*\n\s*"""(?:[^"]|"[^"]|""[^"])*"""`)
@@ -75,7 +76,7 @@ func (m match) derived(method syntax.Symbol) bool {
 // clause, a break out of a loop that tries again, a default that stands right before the
 // statement and that it would replace, or anywhere before it if it does nothing else, or
 // a return inside with another, or an error, right after it. A comment inside that speaks
-// of failing says why it is so. A method of the same class that handles its failures itself
+// of failing says why it is so; so does a function that reports how the program is used. A method of the same class that handles its failures itself
 // and then raises them again has said what there is to say. What cleans up after another failure, or ends something,
 // has done what it could.
 func (m match) fallback() bool {
@@ -101,7 +102,7 @@ func (m match) fallback() bool {
 	if set := assignment.FindStringSubmatch(before); set != nil && level == indent && targets[set[1]] {
 		return true
 	}
-	if s, ok := m.around(syntax.Method, syntax.Function); ok && ending.MatchString(s.Name) {
+	if s, ok := m.around(syntax.Method, syntax.Function); ok && (ending.MatchString(s.Name) || reporting.MatchString(s.Name)) {
 		return true
 	}
 	if call := selfCall.FindStringSubmatch(body); call != nil && m.reraised(call[1]) {

@@ -107,7 +107,7 @@ func readYAML(_ context.Context, in *input) error {
 		return nil
 	}
 	for _, doc := range data.CheckYAML(f) {
-		in.walk(doc, rules)
+		in.walk(doc, rules, "")
 	}
 	if f.Failed() {
 		return errors.New("not read to its end: it is no YAML")
@@ -115,13 +115,15 @@ func readYAML(_ context.Context, in *input) error {
 	return nil
 }
 
-// walk looks for rules below a node.
-func (in *input) walk(n *yaml.Node, rules bool) {
+// walk looks for rules below a node, which is in a group of that name.
+func (in *input) walk(n *yaml.Node, rules bool, group string) {
 	if n.Kind == yaml.MappingNode {
 		switch fields := mapping(n); {
 		case rules && fields["expr"] != nil && (fields["alert"] != nil || fields["record"] != nil):
-			in.rule(fields)
+			in.rule(fields, group)
 			return
+		case fields["rules"] != nil && fields["name"] != nil:
+			group = fields["name"].Value
 		case fields["type"] != nil && fields["type"].Value == "prometheus" && fields["metadata"] != nil:
 			if q := mapping(fields["metadata"])["query"]; q != nil {
 				in.expression(q.Value, use{place: place{in.path, q.Line}, by: "a scaler", rule: true})
@@ -129,7 +131,7 @@ func (in *input) walk(n *yaml.Node, rules bool) {
 		}
 	}
 	for _, c := range n.Content {
-		in.walk(c, rules)
+		in.walk(c, rules, group)
 	}
 }
 
@@ -144,9 +146,12 @@ func mapping(n *yaml.Node) map[string]*yaml.Node {
 // runbookKeys are the annotations that name what to do.
 var runbookKeys = []string{"runbook_url", "runbook", "runbookUrl", "runbook_link"}
 
+// sampleGroup is the name of a group that shows how rules are written.
+var sampleGroup = lazyregexp.New(`(?i)\b(?:samples?|examples?|demo)\b`)
+
 // rule reads one rule: what it records is emitted by it, with the type of a gauge
 // unless its name says otherwise.
-func (in *input) rule(fields map[string]*yaml.Node) {
+func (in *input) rule(fields map[string]*yaml.Node, group string) {
 	expr := fields["expr"]
 	u := use{place: place{in.path, expr.Line}, rule: true, asValue: true}
 	if r := fields["record"]; r != nil {
@@ -154,7 +159,7 @@ func (in *input) rule(fields map[string]*yaml.Node) {
 		in.emit(emission{kind: metric, name: r.Value, place: place{in.path, r.Line}})
 	} else {
 		u.by = "alert " + fields["alert"].Value
-		a := alert{name: fields["alert"].Value, place: place{in.path, fields["alert"].Line}}
+		a := alert{name: fields["alert"].Value, trial: sampleGroup.MatchString(group), place: place{in.path, fields["alert"].Line}}
 		if notes := fields["annotations"]; notes != nil {
 			for key, v := range mapping(notes) {
 				if slices.Contains(runbookKeys, key) && strings.TrimSpace(v.Value) != "" {

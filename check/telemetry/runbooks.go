@@ -41,7 +41,7 @@ func (j *judge) alerts() {
 		}
 		address := strings.Contains(a.runbook, "://")
 		switch {
-		case !a.linked && trial(a.file):
+		case !a.linked && (a.trial || trial(a.file)):
 		case !a.linked:
 			j.add(a.place, check.Warning, codeRunbook, "the alert %s names no runbook: add the annotation runbook_url", a.name)
 		case !b.known || address && !proven[b.base]:

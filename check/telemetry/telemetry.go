@@ -106,6 +106,7 @@ type alert struct {
 	place
 	runbook string
 	linked  bool // it names a runbook
+	trial   bool // its group is a sample
 }
 
 // handler is a function that is attached to events.
