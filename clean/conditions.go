@@ -27,11 +27,11 @@ var conditions = map[string]condition{
 	"boundary": func(m match) (string, bool) {
 		return outside(crossed(exiting.ReplaceAllString(m.text("found"), ""))), false
 	},
-	// Something is closed, removed, printed or drawn, or looked for to be imported: nothing
-	// depends on it.
-	"cleanup": func(m match) (string, bool) { return outside(cleanup.FindString(m.text("body"))), false },
+	// All that is done is to close, remove, print or draw something, or something is looked for
+	// to be imported: nothing depends on it.
+	"cleanup": func(m match) (string, bool) { return outside(cleaned(m.text("body"))), false },
 	// A comment inside says why: inside of the handler, where the pattern names it, or in the
-	// line above.
+	// line above, which in Go must speak of failing.
 	"commented": func(m match) (string, bool) {
 		found := m.by["found"]
 		within := found
@@ -39,7 +39,7 @@ var conditions = map[string]condition{
 			within = handler
 		}
 		return "", slices.ContainsFunc(m.tree.Regions(), func(r syntax.Region) bool {
-			above := (within != found || strings.HasPrefix(m.text("found"), "try")) && m.tree.Line(r.Range.Start) == m.tree.Line(found.Start)-1
+			above := (within != found || strings.HasPrefix(m.text("found"), "try") || ofFailing.MatchString(m.tree.Text(r.Range))) && m.tree.Line(r.Range.Start) == m.tree.Line(found.Start)-1
 			return r.Kind == syntax.Comment && (above || within.Start <= r.Range.Start && r.Range.End <= within.End)
 		})
 	},
@@ -72,7 +72,7 @@ var conditions = map[string]condition{
 	},
 	// A method that others are to implement, that declares an interface, or that stands for a
 	// decorator alone; a function only where its decorator sends calls to others by their
-	// types, where it answers before, or where something puts another in its place, as it may
+	// types, where several of the file are only there to be looked at, where it answers before, or where something puts another in its place, as it may
 	// in that of a method; nothing is asked of a class that nobody makes one of. A text that
 	// does not speak of work to do refuses.
 	"implemented": func(m match) (string, bool) {
@@ -93,7 +93,8 @@ var conditions = map[string]condition{
 			return "", true
 		}
 		if s.Parent == "" {
-			return "", silent && (dispatched.MatchString(text) || m.known.set[s.Name])
+			shims := strings.Count(string(m.tree.Source()), m.text("found")) >= 3
+			return "", silent && (dispatched.MatchString(text) || m.known.set[s.Name] || shims)
 		}
 		if m.nested(s) {
 			return "", false
@@ -120,6 +121,11 @@ var conditions = map[string]condition{
 	"negated": func(m match) (string, bool) {
 		s, ok := m.around(syntax.Function, syntax.Macro)
 		return "", ok && (negation.MatchString(m.tree.Text(s.Range)) || removal.MatchString(m.tree.Text(s.Range)))
+	},
+	// To sleep is what it is for.
+	"asleep": func(m match) (string, bool) {
+		s, ok := m.around(syntax.Function, syntax.Method, syntax.Test)
+		return "", ok && asleep.MatchString(s.Parent+" "+s.Name)
 	},
 	// The text goes on and says what there is instead, or why there is nothing.
 	"explained": func(m match) (string, bool) { return "", explained.MatchString(m.text("_text")) },
@@ -237,7 +243,8 @@ var (
 	notYet       = lazyregexp.New(`\breturn false, nil\b`)
 	sendsErrors  = lazyregexp.New(`\bchan error\)?\s*$`)
 	emptyType    = lazyregexp.New(`\b(?:interface|struct)\{\}`)
-	cleanup      = lazyregexp.New(`\b\w*(?:close|stop|kill|shutdown|cleanup|unlink|remove|terminate|release|cancel|flush|disconnect|rmtree|rmdir|print|debug|curs_set|addn?str|addch|itemconfig)\w*\(|\b\w*log(?:ger|ging)?\.\w+\(|\bdel \w|\bimport\b`)
+	cleanup      = lazyregexp.New(`\b\w*(?:close|stop|kill|shutdown|cleanup|unlink|remove|terminate|release|cancel|flush|disconnect|rmtree|rmdir|print|debug|curs_set|addn?str|addch|itemconfig)\w*\(|\b\w*log(?:ger|ging)?\.\w+\(|\bdel \w`)
+	imports      = lazyregexp.New(`(?m)^\s*(?:import|from)\b.*`)
 	clauses      = lazyregexp.New(`(?m)^\s*(?:except\b|else:|finally:)`)
 	abstract     = lazyregexp.New(`abstractmethod|\bABC(?:Meta)?\b|\bProtocol\b|\bInterface\b|overload`)
 	abstractName = lazyregexp.New(`Base|Abstract|Interface|Mixin|Visitor|Protocol`)
@@ -266,6 +273,9 @@ var (
 	loggedWhole    = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.exception\(|exc_info\s*=\s*True|^\s*traceback\.print_exc\(`)
 	bare           = lazyregexp.New(`(?i)^.not implemented[.!]?.$`)
 	bareError      = lazyregexp.New(`(?i)^.unimplemented[.!]?.$`)
+	ofFailing      = lazyregexp.New(`^//.*\b(?i:errors?|fail\w*|skip\w*|ignor\w*)\b`)
+	// asleep does what it is called
+	asleep = lazyregexp.New(`(?i)sleep|delay|wait|pause|throttle`)
 	// oneCause says all by its type: the message of the new error names it in other words
 	oneCause = lazyregexp.New(`^except (?:FileNotFoundError|BrokenPipeError|ModuleNotFoundError|StopIteration) as\b`)
 	tracing  = lazyregexp.New(`(?i)traceback|format_exc|exc_info`)

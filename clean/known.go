@@ -21,8 +21,9 @@ type Known struct {
 	made    map[string]bool // names with a capital that Python calls: classes that someone makes one of
 	asked   map[string]bool // methods that an abstract class of Python asks of those derived from it
 	set     map[string]bool // names that Python assigns to as attributes of something else: modules, classes
-	// plain holds functions of Go as "folder name": true where all errors of all of that
-	// name are made of text, so that there is nothing to unwrap.
+	// plain holds functions of Go as "folder name", and as "name" for those of the whole tree:
+	// true where all errors of all of that name are made of text, so that there is nothing to
+	// unwrap.
 	plain map[string]bool
 }
 
@@ -91,9 +92,12 @@ var (
 	pythonAsked      = lazyregexp.New(`(?m)^[ \t]*@(?:\w+\.)*abstract\w+[ \t]*\n(?:[ \t]*@.*\n)*[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)`)
 	goFunction       = lazyregexp.New(`^func (?:\([^)]*\) )?(\w+)[\[(].*\berror\)? \{$`)
 	goReturn         = lazyregexp.New(`^\s*return\b(.*)$`)
-	goPlain          = lazyregexp.New(`(?:^|, )(?:nil|errors\.New\(.*\)|fmt\.Errorf\(.*\))$`)
-	goCallOfErr      = lazyregexp.New(`(?:^|[\s,])err :?= (?:(\w+)\.)?(\w+)\(`)
-	goReceiver       = lazyregexp.New(`(?m)^func \((\w+) `)
+	goPlain          = lazyregexp.New(`(?:^|, )(?:nil|errors\.(?:New|Errorf)\(.*\)|fmt\.Errorf\(.*\))$`)
+	goCallOfErr      = lazyregexp.New(`(?:^|[\s,])err :?= (?:([\w.\[\]]+)\.)?(\w+)\(`)
+	goStandard       = lazyregexp.New(`(?m)^(?:import)?\s+"([a-z0-9/]+)"`)
+	// ofAnything are methods that types of the standard library and of others have, too
+	ofAnything = lazyregexp.New(`^(?:Accept|Begin|Close|Commit|Copy|Create|Delete|Dial|Do|Execute?|Flush|Get|Init|Listen|Load|Next|Open|Parse|Ping|Query|Read|Remove|Rollback|Run|Save|Scan|Seek|Send|Serve|Set|Shutdown|Start|Stop|Store|Sync|Truncate|Update|Wait|Write|(?:En|De)code|(?:Unm|M)arshal)`)
+	goReceiver = lazyregexp.New(`(?m)^func \((\w+) `)
 )
 
 // addGo goes by gofmt's lines: a function ends at the first brace without indentation.
@@ -109,8 +113,10 @@ func (k *Known) addGo(folder, text string) {
 			continue
 		}
 		if line == "}" {
-			was, seen := k.plain[key]
-			k.plain[key] = plain && returns > 0 && (was || !seen)
+			for _, key := range []string{key, key[strings.LastIndexByte(key, ' ')+1:]} {
+				was, seen := k.plain[key]
+				k.plain[key] = plain && returns > 0 && (was || !seen)
+			}
 			key = ""
 			continue
 		}
@@ -121,9 +127,20 @@ func (k *Known) addGo(folder, text string) {
 	}
 }
 
+// standard tells whether a file of Go imports a package of the standard library under a
+// name: its path has no dot.
+func (m match) standard(name string) bool {
+	for _, i := range goStandard.FindAllSubmatch(m.tree.Source(), -1) {
+		if path.Base(string(i[1])) == name {
+			return true
+		}
+	}
+	return false
+}
+
 // plain tells whether the error that a finding turns into text was made, in the lines
 // before it, by a function of the same package, or a method of the same receiver, all of
-// whose errors are plain.
+// whose errors are plain; or by one of a name that is plain in all of the tree.
 func (m match) plain() bool {
 	s, ok := m.around(syntax.Method, syntax.Function)
 	if !ok {
@@ -136,7 +153,10 @@ func (m match) plain() bool {
 	lines := strings.Split(m.tree.Text(syntax.Range{Start: s.Range.Start, End: m.by["found"].Start}), "\n")
 	for i := len(lines) - 1; i >= max(len(lines)-6, 0); i-- {
 		if call := goCallOfErr.FindStringSubmatch(lines[i]); call != nil {
-			return (call[1] == "" || call[1] == own) && m.known.plain[path.Dir(m.file)+" "+call[2]]
+			if call[1] == "" || call[1] == own {
+				return m.known.plain[path.Dir(m.file)+" "+call[2]]
+			}
+			return m.known.plain[call[2]] && !m.standard(call[1]) && !ofAnything.MatchString(call[2])
 		}
 	}
 	return false

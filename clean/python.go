@@ -140,6 +140,29 @@ func (m match) attributes(targets map[string]bool) bool {
 	return false
 }
 
+// cleaned returns what cleans up, or is imported, in the lines of a body; "" where the
+// body also does something else.
+func cleaned(body string) (first string) {
+	if first = strings.TrimSpace(imports.FindString(body)); first != "" {
+		return first
+	}
+	open := 0
+	for line := range strings.Lines(body) {
+		text := strings.TrimSpace(line)
+		inside := open > 0
+		open += len(opens.FindAllString(text, -1)) - len(closes.FindAllString(text, -1))
+		found := cleanup.FindString(text)
+		switch {
+		case inside || text == "" || text[0] == '#' || text == "pass" || strings.HasSuffix(text, ":") && open == 0:
+		case found == "":
+			return ""
+		case first == "":
+			first = found
+		}
+	}
+	return first
+}
+
 // assigned returns the names that the lines of a body assign to, and whether the body does
 // nothing else, but for deciding what to assign.
 func assigned(body string) (targets map[string]bool, only bool) {

@@ -40,7 +40,8 @@ func (d *dashboard) walk(v any, graph bool) {
 		}
 	case map[string]any:
 		if v["targets"] != nil {
-			graph = v["type"] == "timeseries" || v["type"] == "graph"
+			title, _ := v["title"].(string)
+			graph = (v["type"] == "timeseries" || v["type"] == "graph") && !allOfIt.MatchString(title)
 		}
 		for key, item := range v {
 			text, ok := item.(string)
@@ -57,6 +58,9 @@ func (d *dashboard) walk(v any, graph bool) {
 		}
 	}
 }
+
+// allOfIt is in the title of a panel that means to show a counter as it stands.
+var allOfIt = lazyregexp.New(`(?i)\b(?:total|overall|cumulative|so far)\b`)
 
 // placeOf finds the line of a string by the form that JSON gives it.
 func (d *dashboard) placeOf(text string) place {

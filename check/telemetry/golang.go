@@ -36,6 +36,7 @@ func readGo(ctx context.Context, in *input) error {
 	}
 	prometheus := bytes.Contains(in.data, []byte("prometheus/client_golang/prometheus"))
 	otel := bytes.Contains(in.data, []byte("go.opentelemetry.io/otel"))
+	census := bytes.Contains(in.data, []byte("go.opencensus.io/stats"))
 	sink := bytes.Contains(in.data, []byte("/go-metrics"))
 	for _, m := range matches {
 		function := g.captured(m, "function")
@@ -51,6 +52,10 @@ func readGo(ctx context.Context, in *input) error {
 		case otel && function == "Start" && len(args) >= 2 && goTracer.MatchString(receiver):
 			if name, ok := g.value(args[1]); ok {
 				g.emit(emission{kind: span, name: name, place: g.at(at), test: g.test})
+			}
+		case census && receiver == "stats" && (function == "Int64" || function == "Float64") && len(args) > 0:
+			if v, ok := g.value(args[0]); ok { // an exporter puts its namespace before it, and _ for all but letters
+				g.emit(emission{kind: metric, name: "*" + strings.NewReplacer("/", "_", ".", "_", "-", "_").Replace(v), place: g.at(at), test: g.test})
 			}
 		case sink && receiver == "metrics" && len(args) > 0 && g.sink(at, function, args):
 		case goMetricsOf.MatchString(function) && len(args) > 0 && g.others(at, receiver, args[0]):

@@ -50,7 +50,7 @@ var readers = map[string]struct {
 	".ex":   {[]string{"elemetry", "Logger", "type: :", "name: [", "defmodule"}, readElixir},
 	".exs":  {[]string{"elemetry", "Logger", "logger", "type: :", "app: :"}, readElixir},
 	".erl":  {[]string{"telemetry:"}, readErlang},
-	".go":   {[]string{"prometheus", "otel", "slog", "zap", "zerolog", "go-metrics"}, readGo},
+	".go":   {[]string{"prometheus", "otel", "opencensus", "slog", "zap", "zerolog", "go-metrics"}, readGo},
 	".py":   {[]string{"prometheus_client", "opentelemetry", "meter", "tracer", "logg", "structlog"}, readPython},
 	".c":    {[]string{"ba_event", "ba_telemetry"}, readC},
 	".h":    {[]string{"ba_event", "ba_telemetry", "BA_EVENT_USER"}, readC},
