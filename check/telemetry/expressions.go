@@ -96,14 +96,15 @@ func (in *input) logs(text string, u use) {
 	}
 }
 
-// readYAML reads rules of Prometheus, and the queries of KEDA's scalers.
+// readYAML reads rules of Prometheus, the queries of KEDA's scalers, and what
+// kube-state-metrics is told to make of custom resources.
 func readYAML(_ context.Context, in *input) error {
 	if strings.Contains(string(in.data), "{{-") {
 		return nil // a template of YAML
 	}
 	f := source.New(name, tool, in.path, in.data)
 	rules := isRules(in)
-	if !rules && !strings.Contains(string(in.data), "prometheus") {
+	if !rules && !strings.Contains(string(in.data), "prometheus") && !strings.Contains(string(in.data), "CustomResourceStateMetrics") {
 		return nil
 	}
 	for _, doc := range data.CheckYAML(f) {
@@ -124,6 +125,8 @@ func (in *input) walk(n *yaml.Node, rules bool, group string) {
 			return
 		case fields["rules"] != nil && fields["name"] != nil:
 			group = fields["name"].Value
+		case fields["metricNamePrefix"] != nil && fields["metrics"] != nil:
+			in.stateMetrics(fields["metricNamePrefix"].Value, fields["metrics"].Content)
 		case fields["type"] != nil && fields["type"].Value == "prometheus" && fields["metadata"] != nil:
 			if q := mapping(fields["metadata"])["query"]; q != nil {
 				in.expression(q.Value, use{place: place{in.path, q.Line}, by: "a scaler", rule: true})
@@ -132,6 +135,16 @@ func (in *input) walk(n *yaml.Node, rules bool, group string) {
 	}
 	for _, c := range n.Content {
 		in.walk(c, rules, group)
+	}
+}
+
+// stateMetrics records what kube-state-metrics makes of one resource: the prefix and each
+// name (docs/metrics/extend/customresourcestate-metrics.md of kube-state-metrics).
+func (in *input) stateMetrics(prefix string, metrics []*yaml.Node) {
+	for _, m := range metrics {
+		if n := mapping(m)["name"]; n != nil {
+			in.emit(emission{kind: metric, name: prefix + "_" + n.Value, place: place{in.path, n.Line}, test: in.test})
+		}
 	}
 }
 

@@ -54,8 +54,8 @@ var readers = map[string]struct {
 	".py":   {[]string{"prometheus_client", "opentelemetry", "meter", "tracer", "logg", "structlog"}, readPython},
 	".c":    {[]string{"ba_event", "ba_telemetry"}, readC},
 	".h":    {[]string{"ba_event", "ba_telemetry", "BA_EVENT_USER"}, readC},
-	".yml":  {[]string{"expr:", "query:"}, readYAML},
-	".yaml": {[]string{"expr:", "query:"}, readYAML},
+	".yml":  {[]string{"expr:", "query:", "metricNamePrefix:"}, readYAML},
+	".yaml": {[]string{"expr:", "query:", "metricNamePrefix:"}, readYAML},
 	".json": {[]string{`"expr"`, `"targets"`, `"templating"`}, readDashboard},
 	".md":   {[]string{"`"}, readDocument},
 }
