@@ -69,6 +69,23 @@ func try(t *testing.T, p *clean.Pattern, kind string, e clean.Example) {
 	}
 }
 
+// TestStubsSideBySide holds that a file full of stubs is told of each.
+func TestStubsSideBySide(t *testing.T) {
+	patterns, err := clean.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, text := range map[string]string{
+		"a.go": "package a\n\nfunc a() error { return errors.New(\"not implemented\") }\n\nfunc b() error { return errors.New(\"not implemented\") }\n\nfunc c() error { return errors.New(\"not implemented\") }\n",
+		"a.py": "def a():\n    raise NotImplementedError\n\n\ndef b():\n    raise NotImplementedError\n\n\ndef c(x):\n    raise NotImplementedError\n",
+		"a.ex": "defmodule A do\n  def a, do: raise \"not implemented\"\n  def b, do: raise \"not implemented\"\n  def c(_), do: raise \"not implemented\"\nend\n",
+	} {
+		if found, err := clean.Find(t.Context(), file, []byte(text), patterns); err != nil || len(found) != 3 {
+			t.Errorf("%s: %d found, %v", file, len(found), err)
+		}
+	}
+}
+
 func TestProduct(t *testing.T) {
 	for file, want := range map[string]bool{
 		"lib/a.ex": true, "a.go": true, "src/cns/a.c": true, "a_test.go": false, "test/a.ex": false, "pkg/mocks/a.go": false, "mock_store.go": false,

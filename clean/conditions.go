@@ -72,7 +72,7 @@ var conditions = map[string]condition{
 	},
 	// A method that others are to implement, that declares an interface, or that stands for a
 	// decorator alone; a function only where its decorator sends calls to others by their
-	// types, where several of the file are only there to be looked at, where it answers before, or where something puts another in its place, as it may
+	// types, where it answers before, or where something puts another in its place, as it may
 	// in that of a method; nothing is asked of a class that nobody makes one of. A text that
 	// does not speak of work to do refuses.
 	"implemented": func(m match) (string, bool) {
@@ -93,8 +93,7 @@ var conditions = map[string]condition{
 			return "", true
 		}
 		if s.Parent == "" {
-			shims := strings.Count(string(m.tree.Source()), m.text("found")) >= 3
-			return "", silent && (dispatched.MatchString(text) || m.known.set[s.Name] || shims)
+			return "", silent && (dispatched.MatchString(text) || m.known.set[s.Name])
 		}
 		if m.nested(s) {
 			return "", false
@@ -197,7 +196,8 @@ var conditions = map[string]condition{
 	// An exported method that says no more than that it is not implemented: as often as not one
 	// that an interface asks of a type which never has it. Several that say the same are, and
 	// so is a function literal that answers so: someone asks for it as an argument. What
-	// stands in the default of a switch guards against a value that nobody thought of; for
+	// stands in the default of a switch guards against a value that nobody thought of, and a
+	// text that says what is not supported refuses; for
 	// functions of a table and methods of several types see inTable.
 	"forced": func(m match) (string, bool) {
 		call, text := m.text("_panic"), m.text("_text")
@@ -210,7 +210,7 @@ var conditions = map[string]condition{
 				return "", true
 			}
 		}
-		if guards.MatchString(m.opening()) {
+		if guards.MatchString(m.opening()) || explained.MatchString(text) {
 			return "", true
 		}
 		if m.inTable(call, text) {

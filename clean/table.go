@@ -7,8 +7,8 @@ import (
 )
 
 // inTable tells whether functions of a file that say the same of themselves are there to
-// fill places that others ask for: at least three that take and answer the same, as the
-// entries of a table do, or a method that another type of the file has, too, where the
+// fill places that others ask for: at least three that take the same, more than one thing,
+// and answer the same, as the entries of a table do, or a method that another type of the file has, too, where the
 // text says no more than that there is none.
 func (m match) inTable(call, text string) bool {
 	s, ok := m.around(syntax.Method, syntax.Function)
@@ -23,7 +23,7 @@ func (m match) inTable(call, text string) bool {
 			if bare.MatchString(text) || bareError.MatchString(text) {
 				return true
 			}
-		case s.Kind == syntax.Function && takes(other) == takes(s) && strings.Contains(m.tree.Text(other.Range), call+"("+text+")"):
+		case s.Kind == syntax.Function && takes(other) == takes(s) && strings.Contains(takes(s), ",") && strings.Contains(m.tree.Text(other.Range), call+"("+text+")"):
 			same++
 		}
 	}

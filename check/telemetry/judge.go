@@ -41,7 +41,8 @@ type judge struct {
 	paths []string
 	found []check.Diagnostic
 	own   ownNames
-	parts map[string]bool // of composed names: whether they stand as literals alone, by file and name
+	lost  map[lostIn]*lost // uses of what nothing emits, until all are judged
+	parts map[string]bool  // of composed names: whether they stand as literals alone, by file and name
 	// anchors are those of the documents that were looked into, nil for one that can't be read.
 	anchors map[string]map[string]bool
 }
@@ -78,6 +79,7 @@ func (j *judge) all(ctx context.Context) error {
 			return err
 		}
 	}
+	j.settle()
 	j.declared()
 	j.emissions()
 	j.alerts()
@@ -100,6 +102,7 @@ func (j *judge) all(ctx context.Context) error {
 func (j *judge) use(ctx context.Context, u use) error {
 	answers, unknown := j.own.answers(u)
 	if answers = j.standing(u, answers); len(answers) > 0 {
+		j.ofFile(u).found[u.name] = true
 		if u.kind == metric {
 			j.typed(u, answers)
 		}
@@ -135,7 +138,12 @@ func (j *judge) use(ctx context.Context, u use) error {
 	if near != "" {
 		hint = fmt.Sprintf("; %s is emitted", near)
 	}
-	j.add(u.place, severity, words[0], "%s %s, which %s uses%s", words[1], u.name, u.by, hint)
+	l := j.ofFile(u)
+	l.names[u.name] = true
+	l.told = append(l.told, check.Diagnostic{
+		File: u.file, Line: u.line, Severity: severity, Code: words[0], Checker: name, Tool: tool,
+		Message: fmt.Sprintf("%s %s, which %s uses%s", words[1], u.name, u.by, hint),
+	})
 	return nil
 }
 
