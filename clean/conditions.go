@@ -168,17 +168,8 @@ var conditions = map[string]condition{
 		spec := specified.FindString(m.tree.Text(syntax.Range{Start: s.Range.Start, End: s.NameRange.Start}))
 		return "", attempt.MatchString(s.Name) || slices.Contains(words(spec), strings.Trim(m.text("value"), ":")) && strings.Contains(spec, "|")
 	},
-	// The new error speaks of the one that was caught, or of all that it could say, or ends
-	// the program with it, or the one that was caught is in the log with a level that is kept.
-	"named": func(m match) (string, bool) {
-		caught := m.text("caught")
-		for line := range strings.Lines(m.text("body")) {
-			if !quiet.MatchString(line) && slices.Contains(words(line), caught) || loggedWhole.MatchString(line) {
-				return "", true
-			}
-		}
-		return "", exits.MatchString(m.text("change")) || tracing.MatchString(m.text("change")) || oneCause.MatchString(firstLine(m.text("found"))) || m.converts()
-	},
+	// The new error speaks of the one that was caught, or needs not to: see named.
+	"named": func(m match) (string, bool) { return "", m.named() },
 	// In a file for some systems alone, what others have and this one never does.
 	// A method that names neither its receiver nor what it is given: nobody means to write it.
 	// In Elixir one of several functions that say the same in the implementation of a
@@ -269,17 +260,11 @@ var (
 	forOthers      = lazyregexp.New(`(?i)subclass|overrid|implementors?\b|derived class|child class|must (?:be )?implement|not (?:required|needed|supported|used|expected)|can(?:no|')t\b|\binstead\b|never (?:get|be|is)? ?called|unsupported`)
 	attempt        = lazyregexp.New(`^(?:safe|try|maybe)_|\?$`)
 	specified      = lazyregexp.New(`(?s)@spec\s.*`)
-	quiet          = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.debug\(`)
-	loggedWhole    = lazyregexp.New(`(?i)^\s*(?:\w+\.)*_?\w*log(?:ger|ging)?\.exception\(|exc_info\s*=\s*True|^\s*traceback\.print_exc\(`)
 	bare           = lazyregexp.New(`(?i)^.not implemented[.!]?.$`)
 	bareError      = lazyregexp.New(`(?i)^.unimplemented[.!]?.$`)
 	ofFailing      = lazyregexp.New(`^//.*\b(?i:errors?|fail\w*|skip\w*|ignor\w*)\b`)
 	// asleep does what it is called
-	asleep = lazyregexp.New(`(?i)sleep|delay|wait|pause|throttle`)
-	// oneCause says all by its type: the message of the new error names it in other words
-	oneCause = lazyregexp.New(`^except (?:FileNotFoundError|BrokenPipeError|ModuleNotFoundError|StopIteration) as\b`)
-	tracing  = lazyregexp.New(`(?i)traceback|format_exc|exc_info`)
-	exits    = lazyregexp.New(`^raise\s+(?:\w+\.)*(?:SystemExit|Exit|Abort|KeyboardInterrupt|StopIteration|StopAsyncIteration)\b`)
+	asleep = lazyregexp.New(`(?i)sleep|delay|wait|pause|throttle|timeout`)
 )
 
 // around returns the innermost symbol of some kinds that holds what was found.

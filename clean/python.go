@@ -20,7 +20,9 @@ var (
 	closes        = lazyregexp.New(`[)\]}]`)
 	quoted        = lazyregexp.New(`["'](?:[^"'\\]|\\.|'\w)*["']`)
 	ending        = lazyregexp.New(`^_*(?:close|quit|exit|stop|shut_?down|clean_?up|tear_?down|del|disconnect|terminate|dispose|abort)(?:_|[A-Z]|$)`)
+	byOthers      = lazyregexp.New(`(?i)\bimplemented (?:in|by|for) \w`)
 	reporting     = lazyregexp.New(`(?i)(?:^|_)(?:usage|analytics)(?:_|$)`)
+	observes      = lazyregexp.New(`(?i)(?:^|/)(?:observability|telemetry|metrics|analytics|tracing)(?:/|\.py$)`)
 	selfAttribute = lazyregexp.New(`^self\.\w+$`)
 	onFailure     = lazyregexp.New(`(?i)#.*\b(?:fail\w*|ignored|ignoring|best[ -]effort|defensive|don't let|even if)\b`)
 	docstring     = lazyregexp.New(`(?s)\A\s*class\b[^\n]*\n\s*"""(?:[^"]|"[^"]|""[^"])*"""`)
@@ -34,10 +36,10 @@ var (
 var pythonHead = lazyregexp.New(`^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)`)
 
 // refuses tells whether an exception has a text that says anything but that there is work
-// to do.
+// to do, or that it is the work of others.
 func (m match) refuses() bool {
 	text := quoted.FindString(m.text("found"))
-	return len(text) > 2 && !todo.MatchString(text)
+	return len(text) > 2 && (!todo.MatchString(text) || byOthers.MatchString(text))
 }
 
 // nested tells whether what was found stands in a function inside of a method, which has
@@ -76,7 +78,7 @@ func (m match) derived(method syntax.Symbol) bool {
 // clause, a break out of a loop that tries again, a default that stands right before the
 // statement and that it would replace, or anywhere before it if it does nothing else, or
 // a return inside with another, or an error, right after it. A comment inside that speaks
-// of failing says why it is so; so does a function that reports how the program is used. A method of the same class that handles its failures itself
+// of failing says why it is so; so does a function that reports how the program is used, and what observes it. A method of the same class that handles its failures itself
 // and then raises them again has said what there is to say. What cleans up after another failure, or ends something,
 // has done what it could.
 func (m match) fallback() bool {
@@ -100,6 +102,9 @@ func (m match) fallback() bool {
 	targets, only := assigned(body)
 	before, level := lastLine(src[:found.Start])
 	if set := assignment.FindStringSubmatch(before); set != nil && level == indent && targets[set[1]] {
+		return true
+	}
+	if observes.MatchString(m.file) {
 		return true
 	}
 	if s, ok := m.around(syntax.Method, syntax.Function); ok && (ending.MatchString(s.Name) || reporting.MatchString(s.Name)) {
