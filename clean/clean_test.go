@@ -76,6 +76,7 @@ func TestStubsSideBySide(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file, text := range map[string]string{
+		"b.ex": "defmodule B do\n  use GenServer\n  @impl true\n  def init(_), do: raise \"not implemented\"\n  @impl true\n  def handle_call(_, _, _), do: raise \"not implemented\"\n  @impl true\n  def handle_info(_, _), do: raise \"not implemented\"\nend\n",
 		"a.go": "package a\n\nfunc a() error { return errors.New(\"not implemented\") }\n\nfunc b() error { return errors.New(\"not implemented\") }\n\nfunc c() error { return errors.New(\"not implemented\") }\n",
 		"a.py": "def a():\n    raise NotImplementedError\n\n\ndef b():\n    raise NotImplementedError\n\n\ndef c(x):\n    raise NotImplementedError\n",
 		"a.ex": "defmodule A do\n  def a, do: raise \"not implemented\"\n  def b, do: raise \"not implemented\"\n  def c(_), do: raise \"not implemented\"\nend\n",

@@ -73,8 +73,7 @@ var conditions = map[string]condition{
 	// A method that others are to implement, that declares an interface, or that stands for a
 	// decorator alone; a function only where its decorator sends calls to others by their
 	// types, where it answers before, or where something puts another in its place, as it may
-	// in that of a method; nothing is asked of a class that nobody makes one of. A text that
-	// does not speak of work to do refuses.
+	// in that of a method. A text that does not speak of work to do refuses.
 	"implemented": func(m match) (string, bool) {
 		s, ok := m.around(syntax.Method, syntax.Function)
 		if !ok {
@@ -98,8 +97,7 @@ var conditions = map[string]condition{
 		if m.nested(s) {
 			return "", false
 		}
-		class, _ := m.around(syntax.Type)
-		if silent && (m.known.set[s.Name] || m.known.own[s.Name] || !m.known.made[class.Name]) {
+		if silent && (m.known.set[s.Name] || m.known.own[s.Name]) {
 			return "", true
 		}
 		operator := strings.HasPrefix(s.Name, "__") && s.Name != "__init__"
@@ -170,10 +168,9 @@ var conditions = map[string]condition{
 	},
 	// The new error speaks of the one that was caught, or needs not to: see named.
 	"named": func(m match) (string, bool) { return "", m.named() },
-	// In a file for some systems alone, what others have and this one never does.
-	// A method that names neither its receiver nor what it is given: nobody means to write it.
 	// In Elixir one of several functions that say the same in the implementation of a
-	// protocol or a behaviour, which demands them, or one of Any, from which others are derived.
+	// protocol or of a behaviour that is named, which demands them, or one of Any, from which
+	// others are derived.
 	"protocol": func(m match) (string, bool) {
 		of := m.within(implementation)
 		several := bytes.Count(m.tree.Source(), []byte(m.text("found"))) > 1
@@ -186,10 +183,11 @@ var conditions = map[string]condition{
 	"shown": func(m match) (string, bool) { return "", shown.MatchString(m.text("value")) },
 	// An exported method that says no more than that it is not implemented: as often as not one
 	// that an interface asks of a type which never has it. Several that say the same are, and
-	// so is a function literal that answers so: someone asks for it as an argument. What
-	// stands in the default of a switch guards against a value that nobody thought of, and a
-	// text that says what is not supported refuses; for
-	// functions of a table and methods of several types see inTable.
+	// so is a function literal that answers so: someone asks for it as an argument. So are a
+	// method that names neither its receiver nor what it is given, and what a file for some
+	// systems alone has because others do. What stands in the default of a switch guards
+	// against a value that nobody thought of, and a text that says what is not supported
+	// refuses; for functions of a table and methods of several types see inTable.
 	"forced": func(m match) (string, bool) {
 		call, text := m.text("_panic"), m.text("_text")
 		if oneSystem.MatchString(m.file) || bytes.Contains(m.tree.Source(), []byte("\n//go:build ")) || bytes.HasPrefix(m.tree.Source(), []byte("//go:build ")) {
@@ -244,7 +242,7 @@ var (
 	lookup         = lazyregexp.New(`\bos\.Open\w*\(|\b(?:Stat|Lstat|Lookup\w*|ReadFile|LookPath|Getwd|Parse\w*|Atoi|Unmarshal|[gG]et\w*|[fF]ind\w*|user\.Current|Rel|EvalSymlinks|(?:[aA]cquire|[tT]ry)\w*Lock)\(|\b(?:Recv|Receive|Next|Wait|Acquire)\(ctx\)`)
 	// typesOnly is what no run gets to
 	typesOnly = lazyregexp.New(`^\s*if (?:\w+\.)?TYPE_CHECKING\b`)
-	demanded  = lazyregexp.New(`(?m)^\s*@impl\b`)
+	demanded  = lazyregexp.New(`(?m)^\s*@impl [A-Z]`)
 	// declaration has not even a self: an interface of zope
 	declaration    = lazyregexp.New(`^\s*def \w+\(\)`)
 	dispatched     = lazyregexp.New(`^\s*@(?:\w+\.)*(?:singledispatch|multimethod|dispatch|generic|overload)\b`)

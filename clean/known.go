@@ -1,7 +1,6 @@
 package clean
 
 import (
-	"bytes"
 	"context"
 	"path"
 	"strings"
@@ -18,7 +17,6 @@ type Known struct {
 	stubs   map[string]int  // those that are "raise NotImplementedError" alone
 	bases   map[string]bool // names that classes of Python are derived from
 	own     map[string]bool // names that classes of Python assign to as attributes of their own
-	made    map[string]bool // names with a capital that Python calls: classes that someone makes one of
 	asked   map[string]bool // methods that an abstract class of Python asks of those derived from it
 	set     map[string]bool // names that Python assigns to as attributes of something else: modules, classes
 	// plain holds functions of Go as "folder name", and as "name" for those of the whole tree:
@@ -46,7 +44,7 @@ func KnownOf(ctx context.Context, t *workspace.Tree, files []string) (*Known, er
 }
 
 func newKnown() *Known {
-	return &Known{methods: map[string]int{}, stubs: map[string]int{}, set: map[string]bool{}, own: map[string]bool{}, made: map[string]bool{}, asked: map[string]bool{}, bases: map[string]bool{}, plain: map[string]bool{}}
+	return &Known{methods: map[string]int{}, stubs: map[string]int{}, set: map[string]bool{}, own: map[string]bool{}, asked: map[string]bool{}, bases: map[string]bool{}, plain: map[string]bool{}}
 }
 
 func (k *Known) add(file string, text []byte) {
@@ -63,11 +61,6 @@ func (k *Known) add(file string, text []byte) {
 				k.set[string(m[2])] = true
 			} else {
 				k.own[string(m[2])] = true
-			}
-		}
-		for _, at := range pythonMade.FindAllSubmatchIndex(text, -1) {
-			if !bytes.HasSuffix(bytes.TrimRight(text[:at[0]], " \t"), []byte("class")) {
-				k.made[string(text[at[2]:at[3]])] = true
 			}
 		}
 		for _, m := range pythonAsked.FindAllSubmatch(text, -1) {
@@ -88,7 +81,6 @@ var (
 	pythonStub       = lazyregexp.New(`(?m)^[ \t]+(?:async[ \t]+)?def[ \t]+(\w+)\([^()]*(?:\([^()]*\)[^()]*)*\)[^:\n]*:\n(?:[ \t]*(?:"""[^"]*"""|"[^"\n]*"|#.*)?\n)*[ \t]+raise NotImplementedError\b`)
 	pythonSet        = lazyregexp.New(`(?m)^[ \t]*(\w+(?:\.\w+)*)\.(\w+)[ \t]*=[^=]`)
 	pythonBases      = lazyregexp.New(`(?m)^[ \t]*class[ \t]+\w+[ \t]*\(([^()]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^()]*)*)\)`)
-	pythonMade       = lazyregexp.New(`\b(_*[A-Z]\w*)\(`)
 	pythonAsked      = lazyregexp.New(`(?m)^[ \t]*@(?:\w+\.)*abstract\w+[ \t]*\n(?:[ \t]*@.*\n)*[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)`)
 	goFunction       = lazyregexp.New(`^func (?:\([^)]*\) )?(\w+)[\[(].*\berror\)? \{$`)
 	goReturn         = lazyregexp.New(`^\s*return\b(.*)$`)
