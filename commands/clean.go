@@ -45,7 +45,7 @@ func newCleanCmd(a *App) *cobra.Command {
 			"Mends are made by the syntax tree, checked against the unchanged tree, and land as one change;\n" +
 			"a file whose mend the checks refuse is left and listed. Without --replace no model is asked. It\n" +
 			"ends with 3 if something is left. With each it says how many of its kind two readers called\n" +
-			"right in code of others that its pattern had not been tried on.",
+			"right in code of others that its pattern had not been tried on, if they read five or more.",
 		Example: "  cf clean --target errors --dry-run\n  cf clean src --target all --commit\n  cf clean --target mocks --replace --budget 10m\n  cf clean --target mocks --json",
 		Args:    cobra.MaximumNArgs(1), Annotations: map[string]string{annotEffect: effectAsk},
 		RunE: func(cmd *cobra.Command, args []string) error { return a.clean(cmd, args, flags) },
