@@ -40,16 +40,16 @@ func (j *judge) ofFile(u use) *lost {
 
 // settle tells of what is used and never emitted. Where that is nearly all that a file
 // uses, it is more likely that the tree emits it in a way that no reader here knows than
-// that all of a file is wrong: then one note says that it was not checked.
+// that all of a file is wrong: then it could not be checked, which a gap says.
 func (j *judge) settle() {
 	for key, l := range j.lost {
 		if key.kind != metric && key.kind != event || len(l.names) < lostLeast || len(l.names) < lostShare*len(l.found) {
 			j.found = append(j.found, l.told...)
 			continue
 		}
-		j.found = append(j.found, check.Diagnostic{
-			File: key.file, Line: l.told[0].Line, Severity: check.Note, Code: l.told[0].Code, Checker: name, Tool: tool,
-			Message: fmt.Sprintf("not checked: of the names that are used here and look like this project's own, nothing that is known emits %d, %s one of them, and something emits %d",
+		j.facts.gaps = append(j.facts.gaps, check.Gap{
+			File: key.file, What: "telemetry",
+			Why: fmt.Sprintf("of the names that are used here and look like this project's own, nothing that is known emits %d, %s one of them, and something emits %d",
 				len(l.names), slices.Min(slices.Collect(maps.Keys(l.names))), len(l.found)),
 		})
 	}
